@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo serve servers fix check test cover bench
+
+# `uv` of the machine where there is one, else the one that is installed into .venv.
+UV := $(or $(shell command -v uv),.venv/bin/uv)
+INSTALL := --python .venv/bin/python --quiet
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Install everything that running and developing need into .venv
+
+.venv/.ready: requirements-dev.lock pyproject.toml
+	test -x .venv/bin/python || python3 -m venv .venv
+	command -v $(UV) >/dev/null || .venv/bin/pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements-dev.lock)
+	$(UV) pip sync $(INSTALL) --require-hashes requirements-dev.lock
+	$(UV) pip install $(INSTALL) --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock: ## Pin versions and hashes; the files name no download address
+	$(UV) pip compile --python .venv/bin/python --quiet --universal --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock
+	$(UV) pip compile --python .venv/bin/python --quiet --universal --generate-hashes --no-header -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+demo: setup ## Prove the main job on this machine; needs no answers and no network
+	.venv/bin/letterhead demo
+
+serve: setup ## Start the service with its data in ./var
+	.venv/bin/letterhead serve
+
+servers: setup ## Install the real servers that tests talk to (Debian and root), or say what is skipped
+	tests/servers/install
+
+fix: setup ## Format, and repair what can be repaired
+	.venv/bin/ruff format
+	.venv/bin/ruff check --fix
+
+check: setup ## What the CI checks, without tests
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup servers check ## Check, and run all tests; T=tests/mail for some
+	.venv/bin/pytest -n 2 $(T)
+
+cover: setup servers ## Run the tests and show uncovered lines
+	.venv/bin/pytest -n 2 --cov
+
+bench: setup ## Measure the main job; needs no network
+	.venv/bin/python -m benchmarks.relay

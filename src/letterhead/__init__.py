@@ -1,0 +1,1 @@
+"""Letterhead sends a platform's mail in the name of each of its portals."""

@@ -1,0 +1,1 @@
+"""What people and programs can ask for: one function, one transaction."""

@@ -1,0 +1,176 @@
+"""The settings of this process, from its environment, read once."""
+
+import ipaddress
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from letterhead import egress
+from letterhead.errors import Misconfigured
+from letterhead.mail import address
+from letterhead.mail.secret import Secret
+from letterhead.mail.server import Encryption, Server
+
+T = TypeVar("T")
+
+KEY_LENGTH = 20  # characters of a key that the operator chose
+
+_ROUTES = {
+    "smtp": (Encryption.STARTTLS, 587),
+    "smtps": (Encryption.TLS, 465),
+    "smtp+plain": (Encryption.NONE, 25),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the operator set; a variable's meaning stands in `docs/reference/configuration.md`."""
+
+    data_dir: Path
+    database_url: str
+    secret_keys: tuple[Secret, ...]
+    listen: tuple[str, int]
+    public_url: str
+    default_route: Server | None  # None keeps mail in `captured/` of the data folder
+    default_from: str
+    platform_name: str
+    dns_servers: tuple[tuple[str, int], ...]
+    allowed: tuple[egress.Allowed, ...]
+    ca_file: Path | None
+    bootstrap_key: Secret | None
+
+
+def read(environment: Mapping[str, str] | None = None) -> Config:
+    """Read `LETTERHEAD_...`; Misconfigured names the variable that is not right."""
+    given = os.environ if environment is None else environment
+    data_dir = Path(given.get("LETTERHEAD_DATA_DIR") or "var").absolute()
+    listen = _variable(given, "LETTERHEAD_LISTEN", "127.0.0.1:8025", _endpoint)
+    return Config(
+        data_dir=data_dir,
+        database_url=_variable(given, "LETTERHEAD_DATABASE_URL", "", _database(data_dir)),
+        secret_keys=_secret_keys(given),
+        listen=listen,
+        public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", _address_of(listen), _public_url),
+        default_route=_variable(given, "LETTERHEAD_DEFAULT_ROUTE", "capture:", _route),
+        default_from=_variable(
+            given, "LETTERHEAD_DEFAULT_FROM", "no-reply@letterhead.localhost", address.address
+        ),
+        platform_name=_variable(given, "LETTERHEAD_PLATFORM_NAME", "Letterhead", _name),
+        dns_servers=_variable(given, "LETTERHEAD_DNS_SERVERS", "", _dns_servers),
+        allowed=_variable(given, "LETTERHEAD_ALLOW_DESTINATIONS", "", egress.allowed),
+        ca_file=_file(given, "LETTERHEAD_CA_FILE"),
+        bootstrap_key=_variable(given, "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "", _bootstrap_key),
+    )
+
+
+def _variable(
+    given: Mapping[str, str], name: str, default: str, reader: Callable[[str], T]
+) -> T:
+    try:
+        return reader((given.get(name) or default).strip())
+    except ValueError as error:
+        raise Misconfigured(f"{name}: {error}") from error
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) >= 1 << 16:
+        raise ValueError(f"{text!r} is not of the form address:port.")
+    return host.strip("[]"), int(port)
+
+
+def _address_of(listen: tuple[str, int]) -> str:
+    host, port = listen
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _database(data_dir: Path) -> Callable[[str], str]:
+    def read_url(text: str) -> str:
+        if not text:
+            return f"sqlite:///{data_dir / 'letterhead.db'}"
+        if text.startswith("sqlite:///"):
+            return text
+        raise ValueError("this version keeps its data in SQLite only: leave it out, or say sqlite:///PATH.")
+
+    return read_url
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is not an address like https://mail.example.com.")
+    return text.rstrip("/")
+
+
+def _route(text: str) -> Server | None:
+    """Read the platform's own route; `capture:` gives None."""
+    if text == "capture:":
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in _ROUTES or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("say capture:, smtp://user:password@host:587, smtps://... or smtp+plain://...")
+    encryption, port = _ROUTES[parts.scheme]
+    return _route_server(
+        Server(
+            host=parts.hostname,
+            port=parts.port or port,
+            encryption=encryption,
+            login=unquote(parts.username or ""),
+            password=Secret(unquote(parts.password)) if parts.password else None,
+            trusted=True,
+        )
+    )
+
+
+def _route_server(server: Server) -> Server:
+    if bool(server.login) != bool(server.password):
+        raise ValueError("a login needs a password, and a password a login.")
+    if server.encryption is Encryption.NONE and (server.login or not _is_loopback(server.host)):
+        raise ValueError("smtp+plain:// is for this machine (loopback) and without a login only.")
+    return server
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _name(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it holds characters that cannot be shown.")
+    return text
+
+
+def _dns_servers(text: str) -> tuple[tuple[str, int], ...]:
+    return tuple(_dns_server(each.strip()) for each in text.split(",") if each.strip())
+
+
+def _dns_server(text: str) -> tuple[str, int]:
+    host, port = _endpoint(text if ":" in text and not text.endswith("]") else f"{text}:53")
+    return str(ipaddress.ip_address(host)), port
+
+
+def _bootstrap_key(text: str) -> Secret | None:
+    if text and (len(text) < KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValueError(f"a key has at least {KEY_LENGTH} visible ASCII characters.")
+    return Secret(text) if text else None
+
+
+def _file(given: Mapping[str, str], name: str) -> Path | None:
+    text = given.get(name)
+    if text and not Path(text).is_file():
+        raise Misconfigured(f"{name}: there is no file {text!r}.")
+    return Path(text) if text else None
+
+
+def _secret_keys(given: Mapping[str, str]) -> tuple[Secret, ...]:
+    """The key ring, newest first; empty means: the one in the data folder, made at first start."""
+    text = given.get("LETTERHEAD_SECRET_KEYS", "")
+    if file := _file(given, "LETTERHEAD_SECRET_KEYS_FILE"):
+        text = file.read_text("ascii")
+    return tuple(Secret(each) for each in text.replace(",", " ").split())

@@ -1,0 +1,1 @@
+"""The demo that proves the main job, with its own mail server."""

@@ -1,0 +1,92 @@
+"""
+The one tree of errors that may leave a module.
+
+    LetterheadError
+    +-- Misconfigured   the environment of this process is not right
+    +-- Invalid         what came in is not right; names every field
+    +-- TooLarge        what came in is over a limit of size
+    +-- Denied          the key may not do this
+    +-- NotFound        there is no such thing here
+    +-- Refused         the gate is closed, at a named step
+    +-- Conflict        the same key was used for something else
+    +-- TooMany         a limit of how often is reached
+    +-- Unavailable     the store cannot take anything at the moment
+        +-- StorageFull the disk is full
+    +-- Unreachable     no connection to a server of the outside world
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one field, for programs (`code`) and for people (`message`)."""
+
+    field: str
+    code: str
+    message: str
+
+
+class LetterheadError(Exception):
+    """Anything that Letterhead says no to."""
+
+
+class Misconfigured(LetterheadError):
+    """The environment of this process is not right; the message is one line."""
+
+
+class Invalid(LetterheadError):
+    """What came in is not right; every field at fault is named."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(f"{each.field}: {each.message}" for each in problems))
+        self.problems = tuple(problems)
+
+
+class TooLarge(LetterheadError):
+    """What came in is over a limit of size."""
+
+
+class Denied(LetterheadError):
+    """Whoever asks may not do this."""
+
+
+class NotFound(LetterheadError):
+    """There is no such thing, or not for whoever asks."""
+
+
+class Refused(LetterheadError):
+    """The gate is closed; `step` says which of its steps is open."""
+
+    def __init__(self, step: str, detail: str) -> None:
+        super().__init__(detail)
+        self.step = step
+
+
+class Conflict(LetterheadError):
+    """What is asked for cannot be reconciled with what is there."""
+
+
+class TooMany(LetterheadError):
+    """A limit of how often is reached; `retry_after` is in seconds."""
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Unavailable(LetterheadError):
+    """The store cannot take anything at the moment; nothing was kept."""
+
+
+class StorageFull(Unavailable):
+    """The disk is full; nothing was kept."""
+
+
+class Unreachable(LetterheadError):
+    """No connection to a server of the outside world; `kind` says why (a `mail.reply.Kind`)."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind

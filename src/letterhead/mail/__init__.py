@@ -1,0 +1,1 @@
+"""Values and rules: no network, no database, no framework, no clock."""

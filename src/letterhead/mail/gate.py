@@ -1,0 +1,119 @@
+"""What must be done before a portal's next settings may be switched on: the checklist, as data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from letterhead.errors import Refused
+from letterhead.mail.settings import Settings, SmtpSettings
+
+
+class Step(StrEnum):
+    """The steps, in their order."""
+
+    SAVED = "saved"
+    DNS = "dns"
+    DOMAIN_PROVEN = "domain_proven"
+    TEST_ACCEPTED = "test_accepted"
+    TEST_CONFIRMED = "test_confirmed"
+    SWITCHED_ON = "switched_on"
+
+
+class State(StrEnum):
+    """How a step stands; `blocked` ones wait for an earlier one."""
+
+    DONE = "done"
+    OPEN = "open"
+    BLOCKED = "blocked"
+    NOT_REQUIRED = "not_required"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the checklist."""
+
+    step: Step
+    state: State
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a portal has come with the settings that it looks at: the next ones, else the live."""
+
+    settings: Settings | None
+    live: bool = False
+    domain_proven: bool = False
+    test_accepted: bool = False
+    test_confirmed: bool = False
+
+
+_WORDS = {
+    Step.SAVED: ("The settings are saved.", "Save the settings."),
+    Step.DNS: ("The SPF record lets the provider send.", "Publish the SPF record."),
+    Step.DOMAIN_PROVEN: (
+        "The domain of the From address is proven.",
+        "Prove that the domain of the From address is yours: a relay without a login needs it.",
+    ),
+    Step.TEST_ACCEPTED: ("The server accepted a test mail.", "Send a test mail."),
+    Step.TEST_CONFIRMED: (
+        "The test mail arrived.",
+        "Enter the six-digit code of the test mail.",
+    ),
+    Step.SWITCHED_ON: ("Mail leaves through these settings.", "Switch the settings on."),
+}
+
+
+def checklist(progress: Progress) -> list[Check]:
+    """The whole gate, step by step: the first step that is not done is open, later ones wait."""
+    found: list[Check] = []
+    state = State.OPEN
+    for step in Step:
+        if not _required(step, progress):
+            found.append(Check(step, State.NOT_REQUIRED, "Not needed for these settings."))
+        elif _done(step, progress):
+            found.append(Check(step, State.DONE, _WORDS[step][0]))
+        else:
+            found.append(Check(step, state, _WORDS[step][1]))
+            state = State.BLOCKED
+    return found
+
+
+def demand(progress: Progress, *, before: Step) -> None:
+    """Refuse what comes at `before` as long as an earlier step is open."""
+    for check in _up_to(checklist(progress), before):
+        if check.state in {State.OPEN, State.BLOCKED}:
+            raise Refused(check.step.value, check.detail)
+
+
+def _up_to(checks: Sequence[Check], step: Step) -> list[Check]:
+    return [each for each in checks if list(Step).index(each.step) < list(Step).index(step)]
+
+
+def _required(step: Step, progress: Progress) -> bool:
+    settings = progress.settings
+    match step:
+        case Step.SAVED | Step.SWITCHED_ON:
+            return True
+        case Step.TEST_ACCEPTED | Step.TEST_CONFIRMED:
+            return isinstance(settings, SmtpSettings)
+        case Step.DOMAIN_PROVEN:
+            return isinstance(settings, SmtpSettings) and settings.is_relay and not settings.login
+        case Step.DNS:
+            return False  # the only provider so far, Other, needs no SPF record
+
+
+def _done(step: Step, progress: Progress) -> bool:
+    match step:
+        case Step.SAVED:
+            return progress.settings is not None
+        case Step.DOMAIN_PROVEN:
+            return progress.domain_proven
+        case Step.TEST_ACCEPTED:
+            return progress.test_accepted
+        case Step.TEST_CONFIRMED:
+            return progress.test_confirmed
+        case Step.SWITCHED_ON:
+            return progress.live
+        case Step.DNS:
+            return True

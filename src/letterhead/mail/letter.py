@@ -1,0 +1,122 @@
+"""A message on its way: as it is kept when accepted, and as it is claimed to be sent."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from letterhead.mail.address import Mailbox
+from letterhead.mail.message import MessageClass, OnUncertain, Scalar
+from letterhead.mail.settings import Settings
+
+
+class Lane(StrEnum):
+    """Which of a portal's lanes mail waits in: its own way, the platform's, or that of a test."""
+
+    LIVE = "live"
+    SYSTEM = "system"
+    TEST = "test"
+
+
+LaneKey = tuple[int, Lane]  # a portal and one of its lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One recipient of a letter, or its copy for the portal."""
+
+    id: str
+    email: str
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message as it is kept; its bytes lack From, Reply-To and Message-ID, which go in front."""
+
+    id: str
+    portal_id: int
+    message_class: MessageClass
+    created_at: datetime
+    due: datetime
+    expires: datetime
+    subject: str
+    from_name: str | None
+    reply_to: tuple[Mailbox, ...]
+    metadata: Mapping[str, Scalar]
+    on_uncertain: OnUncertain
+    header_id: str
+    content: bytes
+    addressees: tuple[Addressee, ...]
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    again_of: str | None = None
+
+    @property
+    def lane(self) -> Lane:
+        return _LANES[self.message_class]
+
+
+_LANES = {
+    MessageClass.BUSINESS: Lane.LIVE,
+    MessageClass.SYSTEM: Lane.SYSTEM,
+    MessageClass.TEST: Lane.TEST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What whoever handed a letter in is told; `replayed` if it was there already."""
+
+    id: str
+    addressees: tuple[Addressee, ...]
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """The idempotency key belongs to another request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One recipient that a worker has taken under a lease, with what it needs to send."""
+
+    id: str
+    message_id: str
+    email: str
+    attempts: int  # this one included
+    resend: bool
+    lease: str
+    lease_until: datetime
+    size: int
+    from_name: str | None
+    reply_to: tuple[Mailbox, ...]
+    header_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """That a connection failed, since when, and how often in a row."""
+
+    paused: bool
+    since: datetime
+    due: datetime
+    failures: int
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The way that a lane's mail takes now: settings, and how their connection stands."""
+
+    connection_id: int  # the portal's id, or PLATFORM
+    version: int
+    portal_id: int
+    portal_name: str
+    settings: Settings
+    sealed_password: bytes | None
+    trouble: Trouble | None
+
+
+PLATFORM = 0  # the connection of the platform's own route, which portals share

@@ -1,0 +1,97 @@
+"""What becomes of one recipient after an attempt, and of the connection."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from letterhead.mail import faults, retry
+from letterhead.mail.faults import Fault, Repair
+from letterhead.mail.reply import Answer, Break, Kind, Reply
+
+
+class Status(StrEnum):
+    """How a recipient stands; `held` is a queued one behind a paused connection."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    HELD = "held"
+    SENT = "sent"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The next server has answered 250, or the mail was captured."""
+
+    reply: Reply
+    status: Status = Status.SENT
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now; try again at `until`."""
+
+    answer: Answer
+    fault: Fault
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Never; the reason is the recipient's or the message's own."""
+
+    answer: Answer
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """The connection broke after the final dot: it may have arrived (RFC 1047)."""
+
+    answer: Answer
+    fault: Fault
+    until: datetime | None  # when it is sent again with the same Message-ID; None waits for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """The connection is at fault, not the mail, which goes back to where it was."""
+
+    answer: Answer
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Nothing was tried: the lease was over, or the worker stops."""
+
+
+Outcome = Sent | Deferred | Failed | Uncertain | Stuck | Returned
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What judging needs to know of the attempt: whose, which number, what if it stays unknown."""
+
+    key: str
+    number: int
+    resend: bool
+
+
+def judge(answer: Answer, attempt: Attempt, *, now: datetime) -> Outcome:
+    """Say what an answer means for the recipient and the connection."""
+    if isinstance(answer, Reply) and answer.positive:
+        return Sent(answer)
+    if isinstance(answer, Break) and answer.kind is Kind.STALE:
+        return Returned()
+    fault = faults.of(answer)
+    later = retry.next_attempt(attempt.number, now=now, key=attempt.key)
+    if isinstance(answer, Break) and answer.after_dot:
+        return Uncertain(answer, fault, later if attempt.resend else None)
+    if fault.of_connection:
+        return Stuck(answer, fault)
+    return Failed(answer, fault) if fault.retry is Repair.NO else Deferred(answer, fault, later)

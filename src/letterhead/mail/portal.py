@@ -1,0 +1,90 @@
+"""A portal, who may ask for what, and the ids that things get."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from letterhead.errors import Problem
+from letterhead.mail import header
+from letterhead.mail.settings import DefaultSettings, Settings
+
+NAME_LIMIT = 200
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+class Scope(StrEnum):
+    """What a portal's key may do."""
+
+    SEND = "send"
+    READ = "read"
+    BODIES = "bodies"
+    SETTINGS = "settings"
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    CONSULTANT = "consultant"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """A firm's portal, and what sends for it now."""
+
+    id: int
+    slug: str
+    name: str
+    created_at: datetime
+    live_version: int = 0
+    live: Settings = DefaultSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the platform (`portal_id` is None), or a portal with the scopes of its key."""
+
+    portal_id: int | None
+    scopes: frozenset[Scope]
+
+    @property
+    def is_platform(self) -> bool:
+        return self.portal_id is None
+
+    def may(self, scope: Scope) -> bool:
+        return self.is_platform or scope in self.scopes
+
+
+def portal_problems(slug: str, name: str) -> list[Problem]:
+    """Name what keeps a portal from being added."""
+    found: list[Problem] = []
+    if not _SLUG.fullmatch(slug):
+        message = "Use up to 64 small letters, digits and dashes, with none at the ends."
+        found.append(Problem("slug", "invalid", message))
+    return found + name_problems(name)
+
+
+def name_problems(name: str) -> list[Problem]:
+    if not name.strip():
+        return [Problem("name", "required", "Enter a name.")]
+    if len(name) > NAME_LIMIT:
+        return [Problem("name", "too_long", f"Use at most {NAME_LIMIT} characters.")]
+    message = header.value_problem(name)
+    return [Problem("name", "invalid", message)] if message else []
+
+
+class Ids:
+    """Gives ids that sort by time, also within a millisecond (UUID version 7, RFC 9562, as hex)."""
+
+    def __init__(self) -> None:
+        self._last = 0  # milliseconds and a counter of 12 bits
+
+    def new(self, now: datetime) -> str:
+        self._last = max(int(now.timestamp() * 1000) << 12, self._last + 1)
+        high = self._last >> 12 << 16 | 0x7000 | self._last & 0xFFF
+        return f"{high << 64 | 1 << 63 | secrets.randbits(62):032x}"

@@ -1,0 +1,81 @@
+"""What came back from the way out: a server's reply, or the break of the connection."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+TEXT_LIMIT = 2000  # characters of a reply that are kept
+
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Stage(StrEnum):
+    """The stages of a delivery, in their order; a test mail shows them one by one."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    ENCRYPT = "encrypt"
+    SIGN_IN = "sign_in"
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    MESSAGE = "message"
+
+
+class Kind(StrEnum):
+    """Why there is no reply."""
+
+    NO_ADDRESS = "no_address"  # the name has no address that may be reached
+    DNS_FAILED = "dns_failed"  # DNS did not answer
+    REFUSED = "refused"  # nothing listens there
+    TIMED_OUT = "timed_out"
+    CLOSED = "closed"  # the connection broke
+    PROTOCOL = "protocol"  # what came was no SMTP
+    NO_STARTTLS = "no_starttls"
+    CERTIFICATE = "certificate"
+    TLS = "tls"  # the handshake failed for another reason
+    NO_AUTH = "no_auth"  # a login is set, and the server offers no AUTH that we speak
+    STALE = "stale"  # ours: the lease was over before the message could go
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's reply (RFC 5321, section 4.2): what it said, and to which stage."""
+
+    stage: Stage
+    code: int
+    text: str = ""
+
+    @property
+    def enhanced(self) -> str | None:
+        """The enhanced status code (RFC 3463) at the start of the text, if there is one."""
+        found = _ENHANCED.match(self.text)
+        return found.group(1) if found else None
+
+    @property
+    def positive(self) -> bool:
+        return self.code // 100 == 2  # noqa: PLR2004 - RFC 5321, section 4.2.1
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """
+    No reply came: where, and why.
+
+    After the final dot (`after_dot`) nobody knows whether the server has taken the message
+    (RFC 1047).
+    """
+
+    stage: Stage
+    kind: Kind
+    detail: str = ""
+    after_dot: bool = False
+
+
+Answer = Reply | Break
+
+
+def safe_text(raw: bytes | str) -> str:
+    """Make a server's text harmless: valid UTF-8, no control characters, a limited length."""
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.strip())[:TEXT_LIMIT]

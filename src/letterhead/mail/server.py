@@ -1,0 +1,51 @@
+"""A mail server to hand messages to, and an envelope to hand over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from letterhead.mail.secret import Secret
+
+
+class Encryption(StrEnum):
+    """How a connection is encrypted; there is no "if the server likes"."""
+
+    TLS = "tls"  # from the first byte (RFC 8314, section 3.3)
+    STARTTLS = "starttls"  # required before anything else is said (RFC 3207)
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """
+    Where mail is handed over, and how.
+
+    `trusted` is said of servers that the operator set: these may have a private address.
+    """
+
+    host: str
+    port: int
+    encryption: Encryption
+    login: str = ""
+    password: Secret | None = None
+    trusted: bool = False
+    connections: int = 8  # open at once, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """
+    One recipient's copy of a message, as it goes over the wire.
+
+    `content` is the message in pieces that belong one behind the other: lines end with CRLF,
+    dots are not stuffed yet.
+    """
+
+    sender: str
+    recipient: str
+    content: Sequence[bytes]
+
+    @property
+    def size(self) -> int:
+        """Octets, as the SIZE extension counts them (RFC 1870)."""
+        return sum(map(len, self.content))

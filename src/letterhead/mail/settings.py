@@ -1,0 +1,252 @@
+"""The Email Settings form: its fields, and the rules that a draft must keep to be saved."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from letterhead.errors import Problem
+from letterhead.mail import address, header
+from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
+from letterhead.mail.secret import Secret
+from letterhead.mail.server import Encryption
+
+RELAY_PORT = 25
+TLS_PORTS = frozenset({465, 2465})  # TLS from the first byte; the others start in the clear
+PORTS = frozenset({25, 465, 587, 2465, 2525, 2587})
+LOGIN_LIMIT = 320
+PASSWORD_LIMIT = 1024
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_MASK = re.compile(r"[*\u2022\u25cf\u00b7]+")
+
+
+class Type(StrEnum):
+    """Which way a portal's mail leaves."""
+
+    DEFAULT = "default"
+    SMTP = "smtp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultSettings:
+    """The platform sends, in the portal's name."""
+
+    from_name: str = ""
+    reply_to: str = ""
+    copy_to: str = ""
+
+    @property
+    def type(self) -> Type:
+        return Type.DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpSettings:
+    """The portal's own mail server sends. The password is not part of it, only whether there is one."""
+
+    provider: str = "other"
+    server: str = ""
+    port: int = 587
+    login: str = ""
+    password_set: bool = False
+    from_name: str = ""
+    from_address: str = ""
+    copy_to: str = ""
+    allow_ssl: bool = True
+
+    @property
+    def type(self) -> Type:
+        return Type.SMTP
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether the server is one that trusts addresses; compared on a label boundary."""
+        return self.server.endswith(RELAY_SUFFIXES)
+
+    @property
+    def encryption(self) -> Encryption:
+        """Ticked means encrypted or nothing; the port says from when on."""
+        if not self.allow_ssl:
+            return Encryption.NONE
+        return Encryption.TLS if self.port in TLS_PORTS else Encryption.STARTTLS
+
+    @property
+    def destination(self) -> tuple[str, int, str, str]:
+        """Where a stored password may travel: server, port, encryption, login."""
+        return self.server, self.port, self.encryption.value, self.login
+
+    @property
+    def proof(self) -> tuple[object, ...]:
+        """What a test proves; a change of any of it voids the test (the password counts too)."""
+        return self.provider, *self.destination, self.from_address
+
+
+Settings = DefaultSettings | SmtpSettings
+
+
+@dataclass(frozen=True, slots=True)
+class KeepPassword:
+    """The password was not typed: what is stored stays, or there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemovePassword:
+    """The password is to be forgotten."""
+
+
+PasswordEdit = Secret | KeepPassword | RemovePassword
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which ports the form takes, beside its own: those that the operator opened."""
+
+    opened: frozenset[int] = frozenset()
+    any_but: frozenset[int] | None = None  # every port is opened, but for these
+
+    def __contains__(self, port: int) -> bool:
+        if port in PORTS or port in self.opened:
+            return True
+        return self.any_but is not None and 0 < port < 1 << 16 and port not in self.any_but
+
+
+def apply_relay_rule(draft: SmtpSettings) -> SmtpSettings:
+    """A relay is reached on port 25, whatever the form says."""
+    return replace(draft, port=RELAY_PORT) if draft.is_relay else draft
+
+
+def checked_default(draft: DefaultSettings) -> tuple[DefaultSettings, list[Problem]]:
+    """Normalise what is right in `draft`, and name each field that keeps it from being saved."""
+    found = _Findings()
+    reply_to = found.read("reply_to", draft.reply_to, address.address) if draft.reply_to else ""
+    copy_to = found.read("copy_to", draft.copy_to, address.address) if draft.copy_to else ""
+    found.add("from_name", header.value_problem(draft.from_name))
+    return replace(draft, reply_to=reply_to, copy_to=copy_to), found.problems
+
+
+def checked_smtp(
+    draft: SmtpSettings, edit: PasswordEdit, saved: Settings | None, *, ports: Ports
+) -> tuple[SmtpSettings, list[Problem]]:
+    """
+    Normalise what is right in `draft`, and name each field that keeps it from being saved.
+
+    `saved` is what is edited; its password stays only while server, port, encryption and login
+    do.
+    """
+    found = _Findings()
+    draft = apply_relay_rule(_normalised(draft, found))
+    found.extend(_connection_problems(draft, ports))
+    found.extend(_password_problems(edit, draft, saved))
+    draft = replace(draft, password_set=_password_set(edit, draft, saved))
+    found.extend(_sign_in_problems(draft, found.fields))
+    return draft, found.problems
+
+
+class _Findings:
+    """The problems found so far, one a field: the first says most."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset(each.field for each in self.problems)
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        self.problems += [each for each in problems if each.field not in self.fields]
+
+    def add(self, field: str, message: str | None, code: str = "invalid") -> None:
+        if message:
+            self.extend([Problem(field, code, message)])
+
+    def read(self, field: str, text: str, reader: Callable[[str], str]) -> str:
+        """Read one field; where it is not right, note why and keep it as it was typed."""
+        try:
+            return reader(text)
+        except ValueError as error:
+            self.add(field, str(error))
+            return text
+
+
+def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
+    if not draft.server.strip():
+        found.add("server", "Enter the name of your SMTP server.", "required")
+    if not draft.from_address:
+        found.add("from_address", "Enter the address that mail is sent as.", "required")
+    found.add("from_name", header.value_problem(draft.from_name))
+    return replace(
+        draft,
+        server=found.read("server", draft.server, address.host),
+        from_address=found.read("from_address", draft.from_address, address.address),
+        copy_to=found.read("copy_to", draft.copy_to, address.address) if draft.copy_to else "",
+    )
+
+
+def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]:
+    if draft.provider not in PROVIDERS:
+        yield Problem("provider", "unknown", "Choose a provider from the list.")
+    if draft.port not in ports:
+        names = ", ".join(map(str, sorted(PORTS)))
+        yield Problem("port", "not_allowed", f"Choose one of the ports {names}.")
+    if not draft.allow_ssl and draft.port in TLS_PORTS:
+        message = f"Port {draft.port} is encrypted from the start: tick Allow SSL connection."
+        yield Problem("allow_ssl", "required", message)
+    if len(draft.login) > LOGIN_LIMIT or _CONTROL.search(draft.login):
+        yield Problem("login", "invalid", "The login is too long or holds control characters.")
+
+
+def _password_problems(
+    edit: PasswordEdit, draft: SmtpSettings, saved: Settings | None
+) -> Iterable[Problem]:
+    match edit:
+        case Secret():
+            yield from _typed_password_problems(edit)
+        case KeepPassword() if _has_password(saved) and not _same_destination(draft, saved):
+            message = "Server, port, encryption or login changed: type the password again."
+            yield Problem("password", "retype", message)
+        case _:
+            pass
+
+
+def _typed_password_problems(typed: Secret) -> Iterable[Problem]:
+    text = typed.reveal()
+    if not text:
+        yield Problem("password", "empty", "Type the password, or leave it out to keep it.")
+    elif _MASK.fullmatch(text):
+        yield Problem("password", "mask", "This is a mask and not a password: type the password.")
+    elif len(text) > PASSWORD_LIMIT or _CONTROL.search(text):
+        yield Problem("password", "invalid", "The password is too long or has control characters.")
+
+
+def _sign_in_problems(draft: SmtpSettings, already: frozenset[str]) -> Iterable[Problem]:
+    """Say what is missing of login and password: both or none; none only for a relay or in plain."""
+    if not draft.allow_ssl:
+        if draft.login or draft.password_set:
+            message = "A login is never sent unencrypted: tick Allow SSL connection."
+            yield Problem("allow_ssl", "required", message)
+        return
+    if draft.password_set and not draft.login:
+        yield Problem("login", "required", "Enter the login that the password belongs to.")
+    elif not draft.login and not draft.is_relay:
+        yield Problem("login", "required", "Enter the login; only a relay may go without one.")
+    if not draft.password_set and (draft.login or not draft.is_relay) and "password" not in already:
+        yield Problem("password", "required", "Enter the password of the login.")
+
+
+def _password_set(edit: PasswordEdit, draft: SmtpSettings, saved: Settings | None) -> bool:
+    match edit:
+        case Secret():
+            return bool(edit)
+        case KeepPassword():
+            return _has_password(saved) and _same_destination(draft, saved)
+        case RemovePassword():
+            return False
+
+
+def _has_password(saved: Settings | None) -> bool:
+    return isinstance(saved, SmtpSettings) and saved.password_set
+
+
+def _same_destination(draft: SmtpSettings, saved: Settings | None) -> bool:
+    return isinstance(saved, SmtpSettings) and saved.destination == draft.destination

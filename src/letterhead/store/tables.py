@@ -1,0 +1,219 @@
+"""All tables, in one place."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time, kept as microseconds since 1970 in UTC: no database can misread it."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time without its zone cannot be kept.")
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+portal = Table(
+    "portal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    # Which of its settings are live (0 is the platform's route), being prepared, and given out.
+    Column("live_version", Integer, nullable=False, server_default="0"),
+    Column("next_version", Integer),
+    Column("last_version", Integer, nullable=False, server_default="0"),
+)
+
+key = Table(
+    "key",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("portal_id", ForeignKey("portal.id")),  # none: a platform key
+    Column("name", String(200), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the key
+    Column("created_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("portal_id", ForeignKey("portal.id")),  # none: every portal
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("email", "portal_id"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("portal_id", ForeignKey("portal.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("type", String(20), nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("sealed_password", LargeBinary),
+    Column("saved_at", Moment, nullable=False),
+    Column("live_since", Moment),  # none: was never live
+)
+
+# The newest test of a version of settings.
+test = Table(
+    "test",
+    metadata,
+    Column("portal_id", ForeignKey("portal.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("message_id", String(32), nullable=False),
+    Column("recipient", String(254), nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("code_digest", String(64), nullable=False),
+    Column("wrong_codes", Integer, nullable=False, server_default="0"),
+    Column("stages", JSON, nullable=False),
+    Column("reply", JSON(none_as_null=True)),
+    Column("fault", String(64)),
+    Column("accepted", Boolean),  # none: no answer yet
+    Column("confirmed_at", Moment),
+)
+
+# How a connection stands: a portal's own (its id), or the platform's (0). No row: all is well.
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),  # of the settings that it speaks of
+    Column("paused", Boolean, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("due", Moment, nullable=False),  # not to be tried before
+    Column("failures", Integer, nullable=False),
+    Column("fault", String(64), nullable=False),
+    Column("reply", JSON(none_as_null=True)),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("portal_id", ForeignKey("portal.id"), nullable=False),
+    Column("class", String(20), nullable=False, key="message_class"),
+    Column("created_at", Moment, nullable=False),
+    Column("send_at", Moment),
+    Column("subject", Text, nullable=False),
+    Column("from_name", Text),
+    Column("reply_to", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False, key="labels"),
+    Column("on_uncertain", String(10), nullable=False),
+    Column("header_id", String(320), nullable=False),  # Message-ID, the same for every attempt
+    Column("size", Integer, nullable=False),
+    Column("idempotency_key", String(300)),
+    Column("request_digest", String(64)),
+    Column("again_of", String(32)),  # the message that this one repeats
+    UniqueConstraint("portal_id", "idempotency_key"),
+    Index("ix_message_portal_id_id", "portal_id", "id"),
+)
+
+# One row an outcome: a recipient of a message, or its copy.
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("portal_id", Integer, nullable=False),
+    Column("lane", String(10), nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("copy", Boolean, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("due", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("lease", String(64)),
+    Column("lease_until", Moment),
+    Column("dot_sent", Boolean, nullable=False, server_default=text("false")),
+    Column("reply", JSON(none_as_null=True)),
+    Column("fault", String(64)),
+    Column("settled_at", Moment),
+    Index(
+        "ix_recipient_waiting",
+        "portal_id",
+        "lane",
+        "due",
+        "id",
+        sqlite_where=text("status = 'queued'"),
+        postgresql_where=text("status = 'queued'"),
+    ),
+    Index(
+        "ix_recipient_leased",
+        "lease_until",
+        sqlite_where=text("status = 'sending'"),
+        postgresql_where=text("status = 'sending'"),
+    ),
+    Index(
+        "ix_recipient_expiring",
+        "expires",
+        sqlite_where=text("status = 'queued'"),
+        postgresql_where=text("status = 'queued'"),
+    ),
+)
+
+# The message's bytes, apart: a change of state must not write them again.
+body = Table(
+    "body",
+    metadata,
+    Column("message_id", ForeignKey("message.id"), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+# What happened to a recipient, beyond its being accepted.
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("recipient_id", String(32), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("reply", JSON(none_as_null=True)),
+    Column("fault", String(64)),
+    Column("until", Moment),
+)
