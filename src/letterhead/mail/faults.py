@@ -78,6 +78,20 @@ def by_code(code: str) -> Fault:
     return _by_code()[code]
 
 
+def shown(fault: Fault, reply: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A fault as people and programs are shown it, with the server's reply."""
+    return {
+        "code": fault.code,
+        "title": fault.title,
+        "meaning": fault.meaning,
+        "who": fault.who,
+        "steps": list(fault.steps),
+        "fields": list(fault.fields),
+        "retry": fault.retry.value,
+        "reply": reply,
+    }
+
+
 @cache
 def _rows() -> tuple[_Row, ...]:
     text = resources.files("letterhead.mail.data").joinpath("faults.toml").read_text("utf-8")

@@ -7,6 +7,7 @@ from enum import StrEnum
 TEXT_LIMIT = 2000  # characters of a reply that are kept
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
+_PASTED = re.compile(r"([2-5]\d\d)(?:[ -]|$)")
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     CERTIFICATE = "certificate"
     TLS = "tls"  # the handshake failed for another reason
     NO_AUTH = "no_auth"  # a login is set, and the server offers no AUTH that we speak
+    LOCKED = "locked"  # ours: the stored password cannot be opened
     STALE = "stale"  # ours: the lease was over before the message could go
 
 
@@ -51,6 +53,11 @@ class Reply:
         """The enhanced status code (RFC 3463) at the start of the text, if there is one."""
         found = _ENHANCED.match(self.text)
         return found.group(1) if found else None
+
+    @property
+    def row(self) -> dict[str, int | str | None]:
+        """The reply as it is kept and shown."""
+        return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
 
     @property
     def positive(self) -> bool:
@@ -79,3 +86,13 @@ def safe_text(raw: bytes | str) -> str:
     """Make a server's text harmless: valid UTF-8, no control characters, a limited length."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.strip())[:TEXT_LIMIT]
+
+
+def read_reply(text: str, stage: Stage) -> Reply | None:
+    """Read a reply as a person pastes it: one line, or several that repeat the code."""
+    found = _PASTED.match(text.strip())
+    if found is None:
+        return None
+    code = found.group(1)
+    lines = [re.sub(rf"^{code}[ -]", "", each.strip()) for each in text.strip().splitlines()]
+    return Reply(stage, int(code), safe_text("\n".join(lines)))

@@ -14,6 +14,8 @@ from letterhead.mail.server import Encryption
 RELAY_PORT = 25
 TLS_PORTS = frozenset({465, 2465})  # TLS from the first byte; the others start in the clear
 PORTS = frozenset({25, 465, 587, 2465, 2525, 2587})
+# Of other services. Where the operator opens a network on every port, these stay closed.
+FOREIGN_PORTS = frozenset({22, 23, 53, 80, 443, 3306, 5432, 6379, 8080, 9200, 11211, 27017})
 LOGIN_LIMIT = 320
 PASSWORD_LIMIT = 1024
 

@@ -27,6 +27,11 @@ Watch = Callable[[Passed], None]
 class Transport(Protocol):
     """A way out for mail."""
 
+    @property
+    def connections(self) -> int:
+        """How many messages may be under way at once."""
+        ...
+
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         """
         Hand one message over for one recipient, over a session that may be open already.

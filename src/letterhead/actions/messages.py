@@ -1,0 +1,189 @@
+"""Accept messages; find, cancel, resolve and send them again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from letterhead.errors import Conflict, Invalid, NotFound, Problem
+from letterhead.mail import message as rules
+from letterhead.mail import mime
+from letterhead.mail.address import Mailbox
+from letterhead.mail.letter import Addressee, KeyReused, LaneKey, Letter, Receipt
+from letterhead.mail.message import Message, MessageClass, OnUncertain
+from letterhead.mail.outcome import Status
+from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.raw import RawMessage
+from letterhead.mail.retry import PATIENCE
+from letterhead.mail.sender import Platform, header_id
+from letterhead.store.committer import Committer
+from letterhead.store.messages import Found
+from letterhead.store.store import Desk
+
+_LARGE = 256 * 1024  # bytes of attachments from which on a message is made off the event loop
+_BREATH = 25  # messages of a batch after which others have their turn
+_MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to send: what was handed in, and how a repetition of it is recognised."""
+
+    message: Message | RawMessage
+    idempotency_key: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Takes messages in: what it gives a receipt for is on disk."""
+
+    committer: Committer
+    wake: Callable[[LaneKey], None]
+    ids: Ids
+    platform: Platform
+
+    async def accept(
+        self, portal: Portal, requests: Sequence[Request], now: datetime
+    ) -> list[Receipt | KeyReused]:
+        """Keep all of `requests` with one commit, and wake their lanes."""
+        letters: list[Letter] = []
+        for request in requests:
+            letters.append(await self._letter(portal, request, now))
+            if len(letters) % _BREATH == 0:
+                await asyncio.sleep(0)
+        return await self._keep(letters)
+
+    async def send_again(self, portal: Portal, found: Found, content: bytes, now: datetime) -> Receipt:
+        """Send a message once more: to those who did not get it, or to all if everybody did."""
+        originals = [each for each in found.recipients if not each.copy]
+        missed = [each.email for each in originals if each.status in _MISSED]
+        row = found.message
+        blank = self._blank(portal, missed or [each.email for each in originals], now)
+        letter = replace(
+            blank,
+            message_class=MessageClass(row.message_class),
+            subject=row.subject,
+            from_name=row.from_name,
+            reply_to=tuple(Mailbox(*each) for each in row.reply_to),
+            metadata=row.labels,
+            on_uncertain=OnUncertain(row.on_uncertain),
+            content=content,
+            again_of=row.id,
+        )
+        kept = (await self._keep([letter]))[0]
+        if isinstance(kept, KeyReused):
+            raise Conflict("A new message has no idempotency key.")
+        return kept
+
+    async def _keep(self, letters: Sequence[Letter]) -> list[Receipt | KeyReused]:
+        kept = await self.committer.add(letters)
+        for lane in {(each.portal_id, each.lane) for each in letters}:
+            self.wake(lane)
+        return kept
+
+    async def _letter(self, portal: Portal, request: Request, now: datetime) -> Letter:
+        message = request.message
+        if isinstance(message, RawMessage):
+            letter = self._raw(portal, message, now)
+        else:
+            letter = await self._composed(portal, message, now)
+        return replace(
+            letter, idempotency_key=request.idempotency_key, request_digest=request.digest
+        )
+
+    def _raw(self, portal: Portal, message: RawMessage, now: datetime) -> Letter:
+        people = (*message.to, *message.cc, *message.bcc)
+        blank = self._blank(portal, _once(people), now)
+        return replace(
+            blank, subject=message.subject, reply_to=message.reply_to, content=message.content
+        )
+
+    async def _composed(self, portal: Portal, message: Message, now: datetime) -> Letter:
+        people, business = rules.recipients(message), message.message_class is MessageClass.BUSINESS
+        blank = self._blank(portal, people, now, copied=business)
+        due = max(message.send_at or now, now)
+        return replace(
+            blank,
+            message_class=message.message_class,
+            due=due,
+            expires=due + PATIENCE,
+            subject=message.subject,
+            from_name=message.from_name,
+            reply_to=message.reply_to,
+            metadata=message.metadata,
+            on_uncertain=message.on_uncertain,
+            content=await _bytes(message, now),
+        )
+
+    def _blank(
+        self, portal: Portal, people: Sequence[str], now: datetime, *, copied: bool = True
+    ) -> Letter:
+        """A letter to `people`, and its copy to the portal's copy address unless they are one."""
+        number, copy_to = self.ids.new(now), portal.live.copy_to if copied else ""
+        addressees = [Addressee(self.ids.new(now), each) for each in people]
+        if copy_to and copy_to.lower() not in {each.lower() for each in people}:
+            addressees.append(Addressee(self.ids.new(now), copy_to, copy=True))
+        return Letter(
+            id=number,
+            portal_id=portal.id,
+            message_class=MessageClass.BUSINESS,
+            created_at=now,
+            due=now,
+            expires=now + PATIENCE,
+            subject="",
+            from_name=None,
+            reply_to=(),
+            metadata={},
+            on_uncertain=OnUncertain.RESEND,
+            header_id=header_id(number, portal.live, self.platform),
+            content=b"",
+            addressees=tuple(addressees),
+        )
+
+
+async def get(desk: Desk, message_id: str) -> Found:
+    """Find one message of the portal."""
+    found = await desk.messages.get(message_id)
+    if found is None:
+        raise NotFound("There is no such message.")
+    return found
+
+
+async def content(desk: Desk, message_id: str) -> bytes:
+    """The bytes of a message as they were accepted, without From, Reply-To and Message-ID."""
+    await get(desk, message_id)
+    found = await desk.messages.content(message_id)
+    if found is None:
+        raise Conflict("The body of this message is not kept any more.")
+    return found
+
+
+async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:
+    """Cancel what is not being sent yet."""
+    await get(desk, message_id)
+    if not await desk.messages.cancel(message_id, now):
+        raise Conflict("Nothing of this message waits any more.")
+    return await get(desk, message_id)
+
+
+async def resolve(
+    desk: Desk, message_id: str, recipient_id: str, status: Status, now: datetime
+) -> Found:
+    """Decide what became of an uncertain recipient: `sent`, or `queued` to be sent again."""
+    found = await get(desk, message_id)
+    if recipient_id not in {each.id for each in found.recipients}:
+        raise Invalid([Problem("recipient", "unknown", "This message has no such recipient.")])
+    if not await desk.messages.resolve(message_id, recipient_id, status, now):
+        raise Conflict("This recipient is not uncertain.")
+    return await get(desk, message_id)
+
+
+async def _bytes(message: Message, now: datetime) -> bytes:
+    if sum(len(each.content) for each in message.attachments) > _LARGE:
+        return await asyncio.to_thread(mime.compose, message, date=now)
+    return mime.compose(message, date=now)
+
+
+def _once(people: Sequence[Mailbox]) -> list[str]:
+    return list(dict.fromkeys(each.email for each in people))

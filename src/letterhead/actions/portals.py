@@ -1,0 +1,65 @@
+"""Add a portal, issue a key, add a person, find out who asks."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from letterhead.errors import Invalid, NotFound, Problem
+from letterhead.mail import address
+from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
+from letterhead.mail.secret import Secret
+from letterhead.store.portals import PlatformRows
+
+
+async def add(rows: PlatformRows, slug: str, name: str, now: datetime) -> Portal:
+    """Add a portal; its mail leaves by the platform's route until it is told otherwise."""
+    if problems := portal_problems(slug, name):
+        raise Invalid(problems)
+    return await rows.add_portal(slug, name, now)
+
+
+async def find(rows: PlatformRows, slug: str, asking: Principal) -> Portal:
+    """Find a portal that whoever asks may see; for anybody else there is none."""
+    portal = await rows.portal(slug)
+    if portal is None or asking.portal_id not in {None, portal.id}:
+        raise NotFound("There is no such portal.")
+    return portal
+
+
+async def visible(
+    rows: PlatformRows, asking: Principal, *, after: str, limit: int
+) -> Sequence[Portal]:
+    """The portals that whoever asks may see, by slug."""
+    if asking.portal_id is None:
+        return await rows.portals(after=after, limit=limit)
+    own = await rows.portal_by_id(asking.portal_id)
+    return [own] if own and own.slug > after else []
+
+
+async def issue_key(
+    rows: PlatformRows, portal: Portal | None, name: str, scopes: Iterable[Scope], now: datetime
+) -> Secret:
+    """Issue a key for a portal, or for the platform; it can be seen this once."""
+    chosen = tuple(scopes)
+    problems = name_problems(name)
+    if portal and not chosen:
+        problems.append(Problem("scopes", "required", "Choose at least one scope."))
+    if problems:
+        raise Invalid(problems)
+    return await rows.add_key(portal.id if portal else None, name, chosen, now)
+
+
+async def add_person(
+    rows: PlatformRows, email: str, role: Role, portal: Portal | None, now: datetime
+) -> None:
+    """Add a person: an operator sees every portal, anybody else one."""
+    problems: list[Problem] = []
+    try:
+        email = address.address(email)
+    except ValueError as error:
+        problems.append(Problem("email", "invalid", str(error)))
+    if (role is Role.OPERATOR) is not (portal is None):
+        message = "An operator belongs to no portal; everybody else needs one."
+        problems.append(Problem("portal", "invalid", message))
+    if problems:
+        raise Invalid(problems)
+    await rows.add_person(email, role, portal.id if portal else None, now)

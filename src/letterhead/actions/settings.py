@@ -1,0 +1,155 @@
+"""Save, confirm, switch on and back: what a person does with Email Settings."""
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from letterhead.errors import Invalid, NotFound, Problem, Refused
+from letterhead.mail import gate
+from letterhead.mail.gate import Check, Progress, Step
+from letterhead.mail.letter import Trouble
+from letterhead.mail.proof import WRONG_CODES, Proof
+from letterhead.mail.settings import (
+    DefaultSettings,
+    KeepPassword,
+    PasswordEdit,
+    Ports,
+    SmtpSettings,
+    checked_default,
+    checked_smtp,
+)
+from letterhead.store.settings import Version
+from letterhead.store.store import Desk
+from letterhead.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """Everything that a page of Email Settings shows."""
+
+    live: Version
+    next: Version | None
+    proof: Proof | None
+    checklist: Sequence[Check]
+    trouble: Trouble | None
+    reply: Mapping[str, Any] | None  # of the server, to what failed
+    held: int
+
+
+async def look(desk: Desk) -> Overview:
+    """Tell how a portal's Email Settings stand."""
+    live, upcoming = await desk.settings.live(), await desk.settings.next()
+    proof = await desk.proofs.of((upcoming or live).number)
+    trouble, reply = await desk.connection.trouble() or (None, None)
+    return Overview(
+        live=live,
+        next=upcoming,
+        proof=proof,
+        checklist=gate.checklist(_progress(upcoming or live, proof, live=upcoming is None)),
+        trouble=trouble,
+        reply=reply,
+        held=await desk.connection.held() if trouble and trouble.paused else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpEdit:
+    """What was typed into the SMTP form, and what a door could not even read of it."""
+
+    draft: SmtpSettings
+    password: PasswordEdit
+    unread: Sequence[Problem] = ()
+
+
+async def save_default(
+    desk: Desk, draft: DefaultSettings, now: datetime, *, unread: Sequence[Problem] = ()
+) -> Version:
+    """Keep settings of type default as the next version."""
+    draft, problems = checked_default(draft)
+    _demand_none([*unread, *problems])
+    return await desk.settings.save(draft, KeepPassword(), now)
+
+
+async def save_smtp(desk: Desk, edit: SmtpEdit, now: datetime, *, ports: Ports) -> Version:
+    """Keep settings of type SMTP as the next version; what sends now goes on sending."""
+    edited = await desk.settings.next() or await desk.settings.live()
+    draft, problems = checked_smtp(edit.draft, edit.password, edited.settings, ports=ports)
+    _demand_none([*edit.unread, *problems])
+    return await desk.settings.save(draft, edit.password, now)
+
+
+async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | None:
+    """
+    Take the code of the test mail as the proof that it arrived.
+
+    Gives None if it is right, else how many more tries there are; the last wrong one voids the
+    test.
+    """
+    version = await desk.settings.next() or await desk.settings.live()
+    proof = await desk.proofs.of(version.number)
+    if proof is None or not proof.stands:
+        raise Refused(Step.TEST_ACCEPTED.value, "Send a test mail first.")
+    if hmac.compare_digest(proof.code_digest, code_digest(vault, proof.message_id, code)):
+        await desk.proofs.confirm(version.number, now)
+        return None
+    await desk.proofs.count_wrong_code(version.number)
+    return WRONG_CODES - proof.wrong_codes - 1
+
+
+async def switch_on(desk: Desk, now: datetime) -> Version:
+    """Let the next version send from now on, if the gate is open."""
+    version = await desk.settings.next()
+    proof = await desk.proofs.of(version.number) if version else None
+    gate.demand(_progress(version, proof), before=Step.SWITCHED_ON)
+    if version is None:
+        raise Refused(Step.SAVED.value, "Save the settings first.")
+    await _go_live(desk, version, now)
+    await desk.settings.forget_next()
+    return version
+
+
+async def switch_back(desk: Desk, number: int | None, now: datetime) -> Version:
+    """Let a version send again that was live before; None is the last one of type default."""
+    if number is None:
+        version = await desk.settings.last_default()
+    else:
+        found = await desk.settings.once_live(number)
+        if found is None:
+            raise NotFound("No version with this number was ever live.")
+        version = found
+    await _go_live(desk, version, now)
+    return version
+
+
+async def progress(desk: Desk) -> tuple[Version, Progress]:
+    """The version that is looked at (the next one, else the live), and how far it has come."""
+    upcoming = await desk.settings.next()
+    version = upcoming or await desk.settings.live()
+    proof = await desk.proofs.of(version.number)
+    return version, _progress(version, proof, live=upcoming is None)
+
+
+def code_digest(vault: Vault, message_id: str, code: str) -> str:
+    return vault.digest(f"{message_id}:{code}")
+
+
+def _demand_none(problems: Sequence[Problem]) -> None:
+    """Refuse with the first problem of each field: a field that could not be read breaks no rule."""
+    if problems:
+        raise Invalid(list({each.field: each for each in reversed(problems)}.values())[::-1])
+
+
+async def _go_live(desk: Desk, version: Version, now: datetime) -> None:
+    await desk.settings.go_live(version, now)
+    await desk.connection.forget()
+
+
+def _progress(version: Version | None, proof: Proof | None, *, live: bool = False) -> Progress:
+    return Progress(
+        settings=version.settings if version else None,
+        live=live,
+        test_accepted=proof is not None and proof.stands,
+        test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
+    )

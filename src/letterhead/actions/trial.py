@@ -1,0 +1,104 @@
+"""Send Test Email: one mail by the very way that real mail takes, and what became of it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from letterhead.actions.settings import code_digest, progress
+from letterhead.errors import Invalid, NotFound, Problem, TooMany, Unavailable
+from letterhead.mail import address, gate, mime, proof
+from letterhead.mail.address import Mailbox
+from letterhead.mail.gate import Step
+from letterhead.mail.letter import Addressee, Lane, LaneKey, Letter
+from letterhead.mail.message import Message, MessageClass, OnUncertain
+from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.proof import Proof
+from letterhead.mail.sender import Platform, header_id
+from letterhead.mail.settings import SmtpSettings
+from letterhead.store.settings import Version
+from letterhead.store.store import Desk, Store
+
+_PATIENCE = 90.0  # seconds until the dialog gives up; the way out gives up sooner
+_LOOK = 0.03  # seconds between looks for the result
+_KEPT = timedelta(minutes=10)  # after which a test that no worker took is not sent any more
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Sends test mails, and waits for what becomes of them."""
+
+    store: Store
+    wake: Callable[[LaneKey], None]
+    ids: Ids
+    platform: Platform
+
+    async def run(self, portal: Portal, to: str, now: datetime) -> Proof:
+        """Send a test mail to `to`; the answer tells how far it came."""
+        async with self.store.portal(portal) as desk:
+            version, message_id = await self._begin(desk, _recipient(to), now)
+        self.wake((portal.id, Lane.TEST))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self._result(portal, version, message_id)
+        except TimeoutError as error:
+            raise Unavailable("No worker has sent the test mail yet: try again.") from error
+
+    async def _begin(self, desk: Desk, to: str, now: datetime) -> tuple[int, str]:
+        version, so_far = await progress(desk)
+        gate.demand(so_far, before=Step.TEST_ACCEPTED)
+        if await desk.proofs.sent_since(now - proof.HOUR) >= proof.AN_HOUR:
+            detail = f"A portal may send {proof.AN_HOUR} test mails an hour."
+            raise TooMany(detail, retry_after=int(proof.HOUR.total_seconds()))
+        code, message_id = proof.new_code(), self.ids.new(now)
+        digest = code_digest(self.store.vault, message_id, code)
+        begun = Proof(message_id=message_id, recipient=to, sent_at=now, code_digest=digest)
+        await desk.proofs.begin(version.number, begun)
+        await desk.letters.add(self._letter(desk.portal, version, begun, code))
+        return version.number, message_id
+
+    def _letter(self, portal: Portal, version: Version, begun: Proof, code: str) -> Letter:
+        text = proof.test_text(code, portal=portal.name, server=self._server(version))
+        message = Message(
+            to=(Mailbox(begun.recipient),),
+            subject=f"Test mail for {portal.name}",
+            text=text,
+            message_class=MessageClass.TEST,
+        )
+        return Letter(
+            id=begun.message_id,
+            portal_id=portal.id,
+            message_class=MessageClass.TEST,
+            created_at=begun.sent_at,
+            due=begun.sent_at,
+            expires=begun.sent_at + _KEPT,
+            subject=message.subject,
+            from_name=None,
+            reply_to=(),
+            metadata={},
+            on_uncertain=OnUncertain.RESEND,
+            header_id=header_id(begun.message_id, version.settings, self.platform),
+            content=mime.compose(message, date=begun.sent_at),
+            addressees=(Addressee(self.ids.new(begun.sent_at), begun.recipient),),
+        )
+
+    def _server(self, version: Version) -> str:
+        settings = version.settings
+        return settings.server if isinstance(settings, SmtpSettings) else self.platform.name
+
+    async def _result(self, portal: Portal, version: int, message_id: str) -> Proof:
+        while True:
+            async with self.store.look(portal) as desk:
+                found = await desk.proofs.of(version)
+            if found is None or found.message_id != message_id:
+                raise NotFound("The settings were saved anew during the test: test them again.")
+            if found.accepted is not None:
+                return found
+            await asyncio.sleep(_LOOK)
+
+
+def _recipient(to: str) -> str:
+    try:
+        return address.address(to)
+    except ValueError as error:
+        raise Invalid([Problem("to", "invalid", str(error))]) from error

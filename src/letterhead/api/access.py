@@ -1,0 +1,121 @@
+"""Who asks, and what they may: a key becomes a principal, and a name the portal it may see."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
+
+from letterhead.actions import portals
+from letterhead.actions.messages import Intake
+from letterhead.actions.trial import Trial
+from letterhead.api.errors import Forbidden, Unauthorized
+from letterhead.errors import Invalid, NotFound, Problem
+from letterhead.mail.letter import LaneKey
+from letterhead.mail.portal import Portal, Principal, Scope
+from letterhead.mail.settings import Ports
+from letterhead.store.store import Store
+
+_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the routes work with."""
+
+    store: Store
+    intake: Intake
+    trial: Trial
+    wake: Callable[[LaneKey], None]
+    ports: Ports
+    clock: Callable[[], datetime]
+    captures: bool  # whether the platform's route keeps mail instead of sending it
+
+
+def office(request: Request) -> Office:
+    found = request.app.state.office
+    assert isinstance(found, Office)  # noqa: S101 - set by `api.app.build`
+    return found
+
+
+async def principal(request: Request) -> Principal:
+    """Whose key the request shows."""
+    scheme, _, shown = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not shown.strip():
+        raise Unauthorized("Send the header Authorization: Bearer KEY.")
+    async with office(request).store.look_around() as rows:
+        found = await rows.principal(shown.strip())
+    if found is None:
+        raise Unauthorized("This key is not known, or it was revoked.")
+    return found
+
+
+def allow(scope: Scope | None) -> Callable[[Request], Awaitable[Principal]]:
+    """The policy of a route: which scope a portal's key needs; None lets only the platform in."""
+
+    async def policy(request: Request) -> Principal:
+        asking = await principal(request)
+        if not (asking.is_platform if scope is None else asking.may(scope)):
+            needed = f"the scope {scope.value}" if scope else "a platform key"
+            raise Forbidden(f"This needs {needed}.")
+        return asking
+
+    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    return policy
+
+
+def named_portal(scope: Scope | None) -> Callable[[Request], Awaitable[Portal]]:
+    """The policy of a route under /v1/portals/{slug}: the portal, if the key may see it."""
+
+    async def policy(request: Request) -> Portal:
+        asking = await principal(request)
+        async with office(request).store.look_around() as rows:
+            portal = await portals.find(rows, request.path_params["slug"], asking)
+        if not (asking.is_platform if scope is None else asking.may(scope)):
+            raise Forbidden(f"This needs the scope {scope.value if scope else 'of the platform'}.")
+        return portal
+
+    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    return policy
+
+
+def acting_portal(scope: Scope) -> Callable[[Request], Awaitable[Portal]]:
+    """The policy of a route on messages: the key's own portal, or the one that X-Portal names."""
+
+    async def policy(request: Request) -> Portal:
+        asking = await allow(scope)(request)
+        return await acting(request, asking)
+
+    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    return policy
+
+
+async def acting(request: Request, asking: Principal) -> Portal:
+    """The portal in whose name a request acts."""
+    named = request.headers.get("x-portal")
+    async with office(request).store.look_around() as rows:
+        if named:
+            return await portals.find(rows, named, asking)
+        if asking.portal_id is None:
+            message = "A platform key names the portal in the header X-Portal."
+            raise Invalid([Problem("X-Portal", "required", message)])
+        found = await rows.portal_by_id(asking.portal_id)
+    if found is None:
+        raise NotFound("There is no such portal.")
+    return found
+
+
+def demand_policies(app: FastAPI) -> None:
+    """Refuse to start with a route that does not say who may use it."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path not in _OPEN and not _has_policy(route):
+            raise TypeError(f"The route {route.path} declares no policy.")
+
+
+def _has_policy(route: APIRoute) -> bool:
+    return any(getattr(each.call, "is_policy", False) for each in route.dependant.dependencies)
+
+
+OfficeOf = Annotated[Office, Depends(office)]

@@ -1,0 +1,41 @@
+"""The HTTP application."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from letterhead import __version__
+from letterhead.api import accept, errors, health, mail, messages, portals, settings
+from letterhead.api.access import Office, demand_policies
+from letterhead.api.openapi import definitions
+
+
+def build(office: Office, counts: health.Counts) -> FastAPI:
+    """Put the routes together; a route without a policy is refused here, at the start."""
+    app = FastAPI(title="Letterhead", version=__version__, docs_url=None, redoc_url=None)
+    app.state.office = office
+    errors.install(app)
+    app.include_router(health.router)
+    app.include_router(health.metrics(counts))
+    app.include_router(_version_1())
+    demand_policies(app)
+    _describe(app)
+    return app
+
+
+def _version_1() -> APIRouter:
+    router = APIRouter(prefix="/v1")
+    for part in (portals, settings, accept, messages):
+        router.include_router(part.router)
+    return router
+
+
+def _describe(app: FastAPI) -> None:
+    """Add what the routes read by themselves to the OpenAPI document, and the way to sign in."""
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    parts: dict[str, Any] = document.setdefault("components", {})
+    parts.setdefault("schemas", {}).update(definitions(mail.MessageBody, mail.BatchBody))
+    parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"key": []}]
+    app.openapi_schema = document

@@ -1,0 +1,62 @@
+"""Whether the service is well, for load balancers and for people who look after it."""
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+from letterhead.api.access import OfficeOf
+from letterhead.errors import LetterheadError
+
+router = APIRouter(tags=["health"])
+
+Counts = Callable[[], Mapping[str, int]]
+
+
+@router.get("/healthz")
+async def healthz(office: OfficeOf) -> dict[str, object]:
+    """The process is alive. `captures` says that the platform's mail is kept and does not leave."""
+    return {"status": "ok", "captures": office.captures}
+
+
+@router.get("/readyz")
+async def readyz(office: OfficeOf) -> Response:
+    """The database answers, so that requests can be served."""
+    try:
+        async with office.store.look_around() as rows:
+            await rows.count_portals()
+    except LetterheadError as error:
+        return JSONResponse({"status": "unavailable", "detail": str(error)}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+def metrics(counts: Counts) -> APIRouter:
+    """The route that shows what was counted since the start, for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Recipients(counts))
+    counted = APIRouter(tags=["health"])
+
+    @counted.get("/metrics")
+    async def show() -> Response:
+        """What was counted since the start, in the text format of Prometheus."""
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return counted
+
+
+class _Recipients(Collector):
+    """Recipients by what became of them."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def collect(self) -> list[CounterMetricFamily]:
+        family = CounterMetricFamily(
+            "letterhead_recipients", "Recipients by outcome since the start.", labels=["outcome"]
+        )
+        for outcome, count in self._counts().items():
+            family.add_metric([outcome], count)
+        return [family]

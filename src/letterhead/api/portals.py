@@ -1,0 +1,98 @@
+"""Portals and their keys."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from letterhead.actions import portals
+from letterhead.api import show
+from letterhead.api.access import OfficeOf, allow, named_portal
+from letterhead.api.body import Body, merged, read
+from letterhead.api.openapi import takes
+from letterhead.errors import Invalid, Problem
+from letterhead.mail.portal import Portal, Principal, Scope, portal_problems
+from letterhead.mail.portal import name_problems
+
+router = APIRouter(tags=["portals"])
+
+_PAGE = 100
+
+
+class PortalBody(Body):
+    """A portal to be added."""
+
+    slug: str = ""
+    name: str = ""
+
+
+class KeyBody(Body):
+    """A key to be issued."""
+
+    name: str = "API key"
+    scopes: list[str] = [Scope.SEND.value, Scope.READ.value]
+
+
+@router.post("/portals", status_code=201, openapi_extra=takes(PortalBody))
+async def add(
+    request: Request, office: OfficeOf, _: Annotated[Principal, Depends(allow(None))]
+) -> show.Json:
+    """Add a portal; its mail leaves by the platform's route until its settings say otherwise."""
+    body, problems = await read(request, PortalBody)
+    if problems := merged(problems, portal_problems(body.slug, body.name)):
+        raise Invalid(problems)
+    async with office.store.platform() as rows:
+        return show.portal(await portals.add(rows, body.slug, body.name, office.clock()))
+
+
+@router.get("/portals")
+async def find(
+    office: OfficeOf,
+    asking: Annotated[Principal, Depends(allow(Scope.READ))],
+    limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    cursor: str = "",
+) -> show.Json:
+    """The portals that the key may see, by slug."""
+    async with office.store.look_around() as rows:
+        found = await portals.visible(rows, asking, after=cursor, limit=limit + 1)
+    more = len(found) > limit
+    return {
+        "items": [show.portal(each) for each in found[:limit]],
+        "next_cursor": found[limit - 1].slug if more else None,
+    }
+
+
+@router.get("/portals/{slug}")
+async def get(portal: Annotated[Portal, Depends(named_portal(Scope.READ))]) -> show.Json:
+    """One portal."""
+    return show.portal(portal)
+
+
+@router.post("/portals/{slug}/keys", status_code=201, openapi_extra=takes(KeyBody))
+async def issue_key(
+    request: Request,
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(None))],
+) -> show.Json:
+    """Issue a key for a portal. It is shown this once."""
+    body, problems = await read(request, KeyBody)
+    scopes, unknown = _scopes(body.scopes)
+    if problems := merged(problems, [*name_problems(body.name), *unknown]):
+        raise Invalid(problems)
+    async with office.store.platform() as rows:
+        key = await portals.issue_key(rows, portal, body.name, scopes, office.clock())
+    return {
+        "key": key.reveal(),
+        "name": body.name,
+        "scopes": [each.value for each in scopes],
+    }
+
+
+def _scopes(named: list[str]) -> tuple[list[Scope], list[Problem]]:
+    known = {each.value for each in Scope}
+    message = f"Choose from {', '.join(sorted(known))}."
+    problems = [
+        Problem(f"scopes.{at}", "unknown", message)
+        for at, each in enumerate(named)
+        if each not in known
+    ]
+    return [Scope(each) for each in dict.fromkeys(named) if each in known], problems

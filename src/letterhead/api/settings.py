@@ -1,0 +1,192 @@
+"""Email Settings: look, save, test, confirm, switch on and back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from letterhead.actions import settings
+from letterhead.api import show
+from letterhead.api.access import Office, OfficeOf, named_portal
+from letterhead.api.body import Body, demand_type, octets, parse, read_strictly
+from letterhead.api.openapi import takes
+from letterhead.errors import Invalid, Problem
+from letterhead.mail.letter import Lane
+from letterhead.mail.portal import Portal, Scope
+from letterhead.mail.secret import Secret
+from letterhead.mail.settings import (
+    DefaultSettings,
+    KeepPassword,
+    PasswordEdit,
+    RemovePassword,
+    SmtpSettings,
+    Type,
+)
+
+router = APIRouter(prefix="/portals/{slug}/email-settings", tags=["email settings"])
+
+Seen = Annotated[Portal, Depends(named_portal(Scope.READ))]
+Changed = Annotated[Portal, Depends(named_portal(Scope.SETTINGS))]
+
+
+class TypeBody(Body, extra="ignore"):
+    """Which type the settings are of; it decides what the other fields are."""
+
+    type: str = ""
+
+
+class DefaultBody(Body):
+    """Settings of type default."""
+
+    type: str = ""
+    from_name: str = ""
+    reply_to: str = ""
+    copy_to: str = ""
+
+
+class SmtpBody(Body):
+    """Settings of type smtp. An absent password keeps the stored one, null removes it."""
+
+    type: str = ""
+    provider: str = "other"
+    server: str = ""
+    port: int = 587
+    login: str = ""
+    password: str | None = None
+    from_name: str = ""
+    from_address: str = ""
+    copy_to: str = ""
+    allow_ssl: bool = True
+
+
+class TestBody(Body):
+    """Where a test mail goes."""
+
+    to: str = ""
+
+
+class CodeBody(Body):
+    """The six digits of a test mail."""
+
+    code: str = ""
+
+
+class BackBody(Body):
+    """What to go back to: a version that was live before, or type default."""
+
+    version: int | None = None
+    type: str | None = None
+
+
+@router.get("")
+async def look(office: OfficeOf, portal: Seen) -> show.Json:
+    """How the settings stand: live, next, the checklist and the connection."""
+    return await _overview(office, portal)
+
+
+@router.put("", openapi_extra=takes(SmtpBody))
+async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+    """Save the next version; what sends now goes on sending."""
+    demand_type(request, "application/json")
+    raw = await octets(request)
+    named, problems = parse(raw, TypeBody)
+    match named.type:
+        case Type.SMTP.value:
+            await _save_smtp(office, portal, raw)
+        case Type.DEFAULT.value:
+            await _save_default(office, portal, raw)
+        case _:
+            raise Invalid(problems or [Problem("type", "unknown", "Choose default or smtp.")])
+    return await _overview(office, portal)
+
+
+@router.post("/test", openapi_extra=takes(TestBody))
+async def test(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+    """Send a test mail by the way of real mail; a refusal by the server is an answer, too."""
+    body = await read_strictly(request, TestBody)
+    return show.trial(await office.trial.run(portal, body.to, office.clock()))
+
+
+@router.post("/confirm", openapi_extra=takes(CodeBody))
+async def confirm(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+    """Enter the code of the test mail: it proves that the mail arrived."""
+    body = await read_strictly(request, CodeBody)
+    async with office.store.portal(portal) as desk:
+        left = await settings.confirm(desk, body.code.strip(), office.store.vault, office.clock())
+    if left is not None:
+        raise Invalid([Problem("code", "wrong", _wrong_code(left))])
+    return await _overview(office, portal)
+
+
+@router.post("/switch-on")
+async def switch_on(office: OfficeOf, portal: Changed) -> show.Json:
+    """Let the next version send from now on, if the gate is open."""
+    async with office.store.portal(portal) as desk:
+        await settings.switch_on(desk, office.clock())
+    return await _went_live(office, portal)
+
+
+@router.post("/switch-back", openapi_extra=takes(BackBody))
+async def switch_back(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+    """Let a version send again that was live before, or the platform's route."""
+    body = await read_strictly(request, BackBody)
+    if (body.version is None) is (body.type is None) or body.type not in {None, "default"}:
+        raise Invalid([Problem("version", "required", 'Send a version, or {"type": "default"}.')])
+    async with office.store.portal(portal) as desk:
+        await settings.switch_back(desk, body.version, office.clock())
+    return await _went_live(office, portal)
+
+
+@router.post("/resume")
+async def resume(office: OfficeOf, portal: Changed) -> show.Json:
+    """Let a held connection try again at once: with one mail, and with all if that goes well."""
+    async with office.store.portal(portal) as desk:
+        await desk.connection.try_again(office.clock())
+    return await _went_live(office, portal)
+
+
+async def _overview(office: Office, portal: Portal) -> show.Json:
+    async with office.store.look(portal) as desk:
+        return show.settings(await settings.look(desk))
+
+
+async def _went_live(office: Office, portal: Portal) -> show.Json:
+    office.wake((portal.id, Lane.LIVE))
+    return await _overview(office, portal)
+
+
+async def _save_default(office: Office, portal: Portal, raw: bytes) -> None:
+    body, problems = parse(raw, DefaultBody)
+    draft = DefaultSettings(
+        from_name=body.from_name, reply_to=body.reply_to, copy_to=body.copy_to
+    )
+    async with office.store.portal(portal) as desk:
+        await settings.save_default(desk, draft, office.clock(), unread=problems)
+
+
+async def _save_smtp(office: Office, portal: Portal, raw: bytes) -> None:
+    body, problems = parse(raw, SmtpBody)
+    draft = SmtpSettings(
+        provider=body.provider,
+        server=body.server,
+        port=body.port,
+        login=body.login,
+        from_name=body.from_name,
+        from_address=body.from_address,
+        copy_to=body.copy_to,
+        allow_ssl=body.allow_ssl,
+    )
+    edit = settings.SmtpEdit(draft, _password(body), problems)
+    async with office.store.portal(portal) as desk:
+        await settings.save_smtp(desk, edit, office.clock(), ports=office.ports)
+
+
+def _password(body: SmtpBody) -> PasswordEdit:
+    if "password" not in body.model_fields_set:
+        return KeepPassword()
+    return RemovePassword() if body.password is None else Secret(body.password)
+
+
+def _wrong_code(left: int) -> str:
+    if left:
+        return f"This is not the code of the test mail. You can try {left} more times."
+    return "This is not the code of the test mail, and the test is void: send another one."

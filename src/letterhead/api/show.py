@@ -1,0 +1,163 @@
+"""Values as the JSON that the API shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from letterhead.actions.settings import Overview
+from letterhead.mail import faults
+from letterhead.mail.event import EventKind
+from letterhead.mail.letter import Lane, Receipt
+from letterhead.mail.outcome import Status
+from letterhead.mail.portal import Portal
+from letterhead.mail.proof import Proof
+from letterhead.store.messages import Found
+from letterhead.store.settings import Version
+
+Json = dict[str, Any]
+
+
+def moment(at: datetime | None) -> str | None:
+    """A time as RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def portal(found: Portal) -> Json:
+    return {
+        "slug": found.slug,
+        "name": found.name,
+        "created_at": moment(found.created_at),
+        "type": found.live.type.value,
+    }
+
+
+def fault(code: str | None, reply: Mapping[str, Any] | None = None) -> Json | None:
+    """A fault with the server's reply to it; None if there is none."""
+    return faults.shown(faults.by_code(code), reply) if code else None
+
+
+def settings(found: Overview) -> Json:
+    """Everything about a portal's Email Settings."""
+    return {
+        "live": version(found.live),
+        "next": _upcoming(found),
+        "checklist": [
+            {"step": each.step.value, "state": each.state.value, "detail": each.detail}
+            for each in found.checklist
+        ],
+        "fallback": {"enabled": False},
+        "connection": _connection(found),
+    }
+
+
+def version(found: Version) -> Json:
+    return {
+        "type": found.settings.type.value,
+        "version": found.number,
+        **asdict(found.settings),
+        "saved_at": moment(found.saved_at),
+        "live_since": moment(found.live_since),
+    }
+
+
+def trial(found: Proof) -> Json:
+    """What became of a test mail."""
+    return {
+        "accepted": found.accepted,
+        "stages": list(found.stages),
+        "reply": found.reply,
+        "fault": fault(found.fault, found.reply),
+        "to": found.recipient,
+        "sent_at": moment(found.sent_at),
+    }
+
+
+def receipt(found: Receipt) -> Json:
+    """What whoever handed a message in is told."""
+    queued = Status.QUEUED.value
+    return {
+        "id": found.id,
+        "recipients": [
+            {"id": each.id, "email": each.email, "status": queued} for each in found.addressees
+        ],
+    }
+
+
+def message(found: Found, *, held: bool) -> Json:
+    """A message of the log with its recipients; `held` says that what is queued is held."""
+    row = found.message
+    return {
+        "id": row.id,
+        "class": row.message_class,
+        "subject": row.subject,
+        "from_name": row.from_name,
+        "reply_to": [{"email": email, "name": name} for email, name in row.reply_to],
+        "message_id": row.header_id,
+        "size": row.size,
+        "metadata": row.labels,
+        "on_uncertain": row.on_uncertain,
+        "created_at": moment(row.created_at),
+        "send_at": moment(row.send_at),
+        "again_of": row.again_of,
+        "recipients": [_recipient(each, held=held) for each in found.recipients],
+    }
+
+
+def events(found: Found, rows: Sequence[Any]) -> list[Json]:
+    """The timeline of a message, from its being accepted on."""
+    accepted = {"kind": EventKind.ACCEPTED.value, "at": moment(found.message.created_at)}
+    return [accepted, *map(_event, rows)]
+
+
+def _event(row: Any) -> Json:  # noqa: ANN401 - a row
+    return {
+        "kind": row.kind,
+        "at": moment(row.at),
+        "recipient": row.recipient_id,
+        "email": row.email,
+        "reply": row.reply,
+        "fault": fault(row.fault, row.reply),
+        "until": moment(row.until),
+    }
+
+
+def _recipient(row: Any, *, held: bool) -> Json:  # noqa: ANN401 - a row
+    waits = row.status == Status.QUEUED.value
+    status = Status.HELD.value if held and waits and row.lane == Lane.LIVE.value else row.status
+    return {
+        "id": row.id,
+        "email": row.email,
+        "copy": row.copy,
+        "status": status,
+        "attempts": row.attempts,
+        "next_attempt_at": moment(row.due) if status == Status.QUEUED.value else None,
+        "settled_at": moment(row.settled_at),
+        "reply": row.reply,
+        "fault": fault(row.fault, row.reply),
+    }
+
+
+def _upcoming(found: Overview) -> Json | None:
+    if found.next is None:
+        return None
+    proof = found.proof
+    return {
+        **version(found.next),
+        "dns": None,
+        "test": trial(proof) if proof else None,
+        "confirmed": proof is not None and proof.stands and proof.confirmed_at is not None,
+    }
+
+
+def _connection(found: Overview) -> Json:
+    trouble = found.trouble
+    if trouble is None:
+        return {"state": "active", "since": None, "fault": None, "held": 0}
+    return {
+        "state": "paused" if trouble.paused else "active",
+        "since": moment(trouble.since),
+        "fault": fault(trouble.fault, found.reply),
+        "next_try_at": moment(trouble.due),
+        "held": found.held,
+    }

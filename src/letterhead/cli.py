@@ -1,0 +1,262 @@
+"""The operator's door: `letterhead ...`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, NoReturn
+
+import click
+import structlog
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from letterhead import __version__, demo, service
+from letterhead.actions import portals
+from letterhead.doctor import examine
+from letterhead.errors import Invalid, LetterheadError, Misconfigured
+from letterhead.mail import faults
+from letterhead.mail.portal import Portal, Principal, Role, Scope
+from letterhead.mail.reply import Reply, Stage, read_reply
+
+PLATFORM = Principal(None, frozenset())  # the operator may do everything
+
+app = typer.Typer(
+    name="letterhead",
+    help="Sends a platform's mail in the name of each of its portals.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+portal_app = typer.Typer(help="Portals.", no_args_is_help=True)
+user_app = typer.Typer(help="People.", no_args_is_help=True)
+key_app = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(portal_app, name="portal")
+app.add_typer(user_app, name="user")
+app.add_typer(key_app, name="key")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> NoReturn:
+    """Run one command; what goes wrong is one line on stderr."""
+    _log_to_stderr()
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 130)
+    except Invalid as error:
+        _fail(str(error), 2)
+    except LetterheadError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
+def serve() -> None:
+    """Run everything in one process: API, command line and delivery."""
+    uvloop.run(service.serve(service.settings()))
+
+
+@app.command()
+def web() -> None:
+    """Run the doors alone; needs PostgreSQL."""
+    _needs_postgresql("web")
+
+
+@app.command()
+def work() -> None:
+    """Run delivery alone; needs PostgreSQL."""
+    _needs_postgresql("work")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the tables of the database up to date."""
+
+    async def run() -> None:
+        async with service.opened(service.settings()):
+            print("The tables are up to date.")
+
+    asyncio.run(run())
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> int:
+    """Check configuration, database, key, DNS and the way out; exit 1 on a fault."""
+    findings = asyncio.run(examine(service.settings()))
+    _print(map(asdict, findings), as_json=as_json)
+    return 1 if any(each.state == "fault" for each in findings) else 0
+
+
+@app.command("explain-reply")
+def explain_reply(
+    reply: Annotated[str, typer.Argument(help='What the server said: "535 5.7.8 ..."')],
+    phase: Annotated[Stage, typer.Option(help="The stage that it answered.")] = Stage.MESSAGE,
+    provider: Annotated[str, typer.Option(help="The provider that said it.")] = "other",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a server's reply means, and what to do."""
+    read = read_reply(reply, phase)
+    if read is None:
+        raise click.UsageError('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
+    _print_fault(read, as_json=as_json)
+
+
+@app.command("demo")
+def run_demo(
+    messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to send.")] = 1000,
+    stay: Annotated[
+        bool | None,
+        typer.Option("--stay/--no-stay", help="Keep the service running afterwards."),
+    ] = None,
+) -> int:
+    """Prove the main job on this machine, with a mail server of its own."""
+    stays = sys.stdout.isatty() if stay is None else stay
+    return asyncio.run(demo.run(messages, stay=stays))
+
+
+@portal_app.command("add")
+def portal_add(slug: str, name: str, *, as_json: AsJson = False) -> None:
+    """Add a portal; its mail leaves by the platform's route at first."""
+
+    async def run() -> Portal:
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            return await portals.add(rows, slug, name, service.now())
+
+    _print([_row(asyncio.run(run()))], as_json=as_json)
+
+
+@portal_app.command("list")
+def portal_list(*, as_json: AsJson = False) -> None:
+    """List every portal."""
+
+    async def run() -> list[Portal]:
+        found: list[Portal] = []
+        async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+            while page := await rows.portals(after=found[-1].slug if found else "", limit=500):
+                found += page
+        return found
+
+    _print(map(_row, asyncio.run(run())), as_json=as_json)
+
+
+@portal_app.command("show")
+def portal_show(slug: str, *, as_json: AsJson = False) -> None:
+    """Show one portal."""
+    _print([_row(asyncio.run(_portal(slug)))], as_json=as_json)
+
+
+@user_app.command("add")
+def user_add(
+    email: str,
+    role: Annotated[Role, typer.Option(help="What the person may do.")],
+    portal: Annotated[str | None, typer.Option(help="The portal; an operator has none.")] = None,
+) -> None:
+    """Add a person."""
+
+    async def run() -> None:
+        belongs = await _portal(portal) if portal else None
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            await portals.add_person(rows, email, role, belongs, service.now())
+
+    asyncio.run(run())
+    print(f"{email} is {role.value}{f' of {portal}' if portal else ''}.")
+
+
+@key_app.command("create")
+def key_create(
+    portal: Annotated[str | None, typer.Option(help="The portal that the key is for.")] = None,
+    platform: Annotated[bool, typer.Option("--platform", help="A key for everything.")] = False,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; repeatable.")] = None,
+) -> None:
+    """Issue a key and print it alone; it cannot be shown again."""
+    if platform is (portal is not None):
+        raise click.UsageError("Say either --portal P or --platform.")
+
+    async def run() -> str:
+        belongs = await _portal(portal) if portal else None
+        scopes = scope or (list(Scope) if belongs else [])
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            key = await portals.issue_key(rows, belongs, name, scopes, service.now())
+            return key.reveal()
+
+    print(asyncio.run(run()))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"letterhead {__version__}")
+        raise typer.Exit
+
+
+async def _portal(slug: str) -> Portal:
+    async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+        return await portals.find(rows, slug, PLATFORM)
+
+
+def _row(portal: Portal) -> dict[str, str]:
+    return {"slug": portal.slug, "name": portal.name, "type": portal.live.type.value}
+
+
+def _print(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON for programs."""
+    found = list(rows)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table(*(found[0] if found else ["Nothing yet."]), box=None, pad_edge=False)
+    for row in found:
+        table.add_row(*map(str, row.values()))
+    Console(markup=False, highlight=False).print(table)
+
+
+def _print_fault(reply: Reply, *, as_json: bool) -> None:
+    found = faults.of(reply)
+    if as_json:
+        print(json.dumps(faults.shown(found, reply.row), indent=2))
+        return
+    print(f"{found.title} ({found.code})\n\n{found.meaning}\n")
+    for number, step in enumerate(found.steps, 1):
+        print(f"{number}. {step}")
+    print(f"\nWho must act: {found.who}. Retry: {found.retry.value}.")
+
+
+def _needs_postgresql(command: str) -> NoReturn:
+    service.settings()
+    raise Misconfigured(f"{command} shares work between processes, which needs PostgreSQL: use serve.")
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"letterhead: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _log_to_stderr() -> None:
+    """Log events with fields: for people at a terminal, as JSON lines elsewhere."""
+    last = (
+        [structlog.dev.ConsoleRenderer()]
+        if sys.stderr.isatty()
+        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            *last,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,175 @@
+"""Work on one lane for a burst: claim, send, settle."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from letterhead.delivery.attempt import Marks, Seat, envelope
+from letterhead.delivery.lease import Lease, Renewing
+from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.settling import Settler
+from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.outcome import Outcome, Returned, Stuck
+from letterhead.mail.sender import Platform
+from letterhead.transports.base import Transport
+
+log = structlog.get_logger(__name__)
+
+BURST = timedelta(seconds=5)  # then others have their turn
+BATCH = 100  # claims at a time
+_CHUNK = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
+
+
+class Outbox(Marks, Renewing, Protocol):
+    """What draining needs of the outbox."""
+
+    async def claim(
+        self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+    ) -> Sequence[Claim]: ...
+
+    async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]: ...
+
+
+class Connections(Protocol):
+    """What draining needs to know and to say of connections."""
+
+    async def route(self, lane: LaneKey) -> Route | None: ...
+
+    async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble: ...
+
+    async def recovered(self, route: Route, now: datetime) -> None: ...
+
+
+class Ways(Protocol):
+    """Finds the way out for a route."""
+
+    async def of(self, route: Route) -> Transport: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Works on lanes; called with one, it says whether it left something to be done."""
+
+    outbox: Outbox
+    connections: Connections
+    ways: Ways
+    settler: Settler
+    rehearsal: Rehearsal
+    platform: Platform
+    clock: Callable[[], datetime]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    # Connections (with the version of their settings) that have carried mail and not failed since.
+    proven: set[tuple[int, int]] = field(default_factory=set)
+
+    async def __call__(self, lane: LaneKey) -> bool:
+        ends = self.clock() + BURST
+        while not self.stopping.is_set():
+            if not await self._batch(lane):
+                return False
+            if self.clock() >= ends:
+                return True
+        return False
+
+    async def _batch(self, lane: LaneKey) -> bool:
+        """Work on one batch; False if there was none, or the connection does not carry."""
+        route = await self.connections.route(lane)
+        now = self.clock()
+        if route is None or (route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST):
+            return False
+        lease = Lease(self.clock)
+        # A connection that had trouble is tried with one mail: all are behind it, one is enough.
+        limit = 1 if route.trouble or lane[1] is Lane.TEST else BATCH
+        claims = await self.outbox.claim(lane, (lease.token, lease.until), limit=limit, now=now)
+        if not claims:
+            return False
+        async with lease.kept(self.outbox):
+            return await self._work(lane, route, claims, lease)
+
+    async def _work(
+        self, lane: LaneKey, route: Route, claims: Sequence[Claim], lease: Lease
+    ) -> bool:
+        if lane[1] is Lane.TEST:
+            await self.rehearsal.hold(claims[0], await self._contents(claims), route, lease)
+            return True
+        burst = Burst(self, route, lease, await self.ways.of(route))
+        for chunk in _chunks(claims):
+            await burst.send(chunk, await self._contents(chunk))
+        return await self._conclude(route, burst.stuck)
+
+    async def _conclude(self, route: Route, stuck: Stuck | None) -> bool:
+        if stuck:
+            self.proven.discard((route.connection_id, route.version))
+            trouble = await self.connections.failed(route, stuck, self.clock())
+            fields = {"fault": trouble.fault, "paused": trouble.paused}
+            log.warning("connection failed", connection=route.connection_id, **fields)
+        elif route.trouble:
+            await self.connections.recovered(route, self.clock())
+            log.info("connection recovered", connection=route.connection_id)
+        return stuck is None
+
+    async def _contents(self, claims: Sequence[Claim]) -> Mapping[str, bytes]:
+        return await self.outbox.contents({each.message_id for each in claims})
+
+
+class Burst:
+    """Sends claims over the seats of one way out, in their order, until the connection fails."""
+
+    def __init__(self, drain: Drain, route: Route, lease: Lease, way: Transport) -> None:
+        self._drain = drain
+        self._route = route
+        self._lease = lease
+        self._way = way
+        self.stuck: Stuck | None = None
+
+    async def send(self, claims: Sequence[Claim], contents: Mapping[str, bytes]) -> None:
+        """Send the first alone over a new connection: a login is not to be refused many times."""
+        waiting = iter(claims)
+        connection = (self._route.connection_id, self._route.version)
+        if connection not in self._drain.proven:
+            await self._seat(itertools.islice(waiting, 1), contents)
+        if not self.stuck:
+            self._drain.proven.add(connection)
+        async with asyncio.TaskGroup() as seats:
+            for _ in range(min(self._way.connections, len(claims))):
+                seats.create_task(self._seat(waiting, contents))
+
+    async def _seat(self, waiting: Iterator[Claim], contents: Mapping[str, bytes]) -> None:
+        drain = self._drain
+        seat = Seat(self._way, drain.settler, drain.outbox, drain.clock)
+        for claim in waiting:
+            if self.stuck or drain.stopping.is_set() or not self._lease.holds:
+                await drain.settler.add(claim, Returned(), drain.clock())
+            else:
+                await self._attempt(seat, claim, contents[claim.message_id])
+        await seat.settled()
+
+    async def _attempt(self, seat: Seat, claim: Claim, content: bytes) -> None:
+        try:
+            mail = envelope(claim, content, self._route, self._drain.platform)
+            self._note(await seat.send(claim, mail, self._lease))
+        except Exception:
+            # A fault of ours must not stop the others. The claim keeps its lease, and the
+            # message comes round again.
+            log.exception("delivery broke", recipient=claim.id)
+
+    def _note(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Stuck):
+            self.stuck = self.stuck or outcome
+
+
+def _chunks(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
+    """Cut claims so that the bodies of each part fit into memory."""
+    part: list[Claim] = []
+    size = 0
+    for claim in claims:
+        if part and size + claim.size > _CHUNK:
+            yield part
+            part, size = [], 0
+        part.append(claim)
+        size += claim.size
+    yield part

@@ -1,0 +1,67 @@
+"""Which lane to work on next, in one process: first woken, first served, each once at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from letterhead.mail.letter import LaneKey
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 200  # lanes that are worked on at the same time
+
+_LOOK = 0.02  # seconds
+
+Drain = Callable[[LaneKey], Awaitable[bool]]
+
+
+class Lanes:
+    """
+    A queue of lanes without repetition.
+
+    A wake is a hint: the sweep finds what a lost one would leave. A lane woken while it is being
+    worked on is looked at once more afterwards, at the end of the queue.
+    """
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[LaneKey] = asyncio.Queue()  # bounded by the number of lanes
+        self._waiting: set[LaneKey] = set()
+        self._running: dict[LaneKey, bool] = {}  # whether to look once more
+
+    def wake(self, lane: LaneKey) -> None:
+        """Say that there may be something to do on a lane."""
+        if lane in self._running:
+            self._running[lane] = True
+        elif lane not in self._waiting:
+            self._waiting.add(lane)
+            self._queue.put_nowait(lane)
+
+    async def idle(self, patience: float) -> None:
+        """Wait until no lane is worked on, for `patience` seconds at most."""
+        ends = asyncio.get_running_loop().time() + patience
+        while self._running and asyncio.get_running_loop().time() < ends:
+            await asyncio.sleep(_LOOK)
+
+    async def run(self, drain: Drain, *, at_once: int = AT_ONCE) -> None:
+        """Work on lanes for ever; `drain` says whether it left something to be done."""
+        seats = asyncio.Semaphore(at_once)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await seats.acquire()
+                lane = await self._queue.get()
+                self._waiting.discard(lane)
+                self._running[lane] = False
+                task = tasks.create_task(self._work(lane, drain))
+                task.add_done_callback(lambda _: seats.release())
+
+    async def _work(self, lane: LaneKey, drain: Drain) -> None:
+        more = False
+        try:
+            more = await drain(lane)
+        except Exception:
+            # A fault of ours on one lane must not stop the others; the sweep comes back to it.
+            log.exception("lane broke", portal=lane[0], lane=lane[1].value)
+        finally:
+            if self._running.pop(lane) or more:
+                self.wake(lane)

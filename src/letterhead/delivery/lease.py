@@ -1,0 +1,58 @@
+"""The time for which claims belong to a worker."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from letterhead.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+TERM = timedelta(seconds=60)
+_RENEW = 20.0  # seconds
+
+
+class Renewing(Protocol):
+    """What a lease needs of the store."""
+
+    async def renew(self, lease: str, until: datetime) -> bool: ...
+
+
+class Lease:
+    """A token that no other burst has, and the time until which the store honours it."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self.token = secrets.token_hex(16)
+        self.until = clock() + TERM
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was claimed is still ours; a worker that was stopped finds that it is not."""
+        return self._clock() < self.until
+
+    @asynccontextmanager
+    async def kept(self, rows: Renewing) -> AsyncIterator[None]:
+        """Renew the lease for as long as the body takes."""
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self._renew(rows))
+            try:
+                yield
+            finally:
+                renewing.cancel()
+
+    async def _renew(self, rows: Renewing) -> None:
+        while True:
+            await asyncio.sleep(_RENEW)
+            until = self._clock() + TERM
+            try:
+                renewed = await rows.renew(self.token, until)
+            except Unavailable as error:
+                log.warning("lease not renewed", reason=str(error))
+            else:
+                self.until = until if renewed else self.until

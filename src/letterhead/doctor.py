@@ -1,0 +1,93 @@
+"""What may be wrong with an installation, found before the first mail finds it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from letterhead import service
+from letterhead.config import Config
+from letterhead.egress import Egress
+from letterhead.errors import LetterheadError, Unreachable
+from letterhead.mail.reply import Kind
+
+# Port 25 is what providers of servers like to block. Any mail server that listens there will do.
+_LISTENS_AT_25 = "gmail-smtp-in.l.google.com"
+_PATIENCE = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; what is not `ok` is a fault, or else a warning."""
+
+    check: str
+    state: str  # ok, warning, fault
+    detail: str
+
+
+async def examine(config: Config) -> list[Finding]:
+    """Check everything that can be checked without sending a mail."""
+    found = [Finding("configuration", "ok", "Every variable can be read.")]
+    for name, check in _CHECKS.items():
+        try:
+            state, detail = await check(config)
+        except (LetterheadError, OSError) as error:
+            state, detail = "fault", str(error)
+        found.append(Finding(name, state, detail))
+    return found
+
+
+async def _database(config: Config) -> tuple[str, str]:
+    async with service.opened(config) as (_, store), store.look_around() as rows:
+        return "ok", f"It answers, and has {await rows.count_portals()} portals."
+
+
+async def _key(config: Config) -> tuple[str, str]:
+    async with service.opened(config) as (_, store):
+        locked = await store.locked()
+    if locked:
+        return "fault", f"The stored passwords of these portals cannot be opened: {', '.join(locked)}."
+    return "ok", "Every stored password can be opened."
+
+
+async def _platform_route(config: Config) -> tuple[str, str]:
+    server = config.default_route
+    if server is None:
+        return "warning", "LETTERHEAD_DEFAULT_ROUTE is capture: such mail is kept and never leaves."
+    egress = _egress(config)
+    found = await egress.resolve(server.host, port=server.port, trusted=True)
+    (await egress.connect(found, server.port, seconds=_PATIENCE)).close()
+    return "ok", f"{server.host} port {server.port} takes connections."
+
+
+async def _dns(config: Config) -> tuple[str, str]:
+    try:
+        await _egress(config).resolve(_LISTENS_AT_25, port=25)
+    except Unreachable as error:
+        if error.kind != Kind.NO_ADDRESS:
+            raise
+    return "ok", "The name servers answer."
+
+
+async def _port_25(config: Config) -> tuple[str, str]:
+    egress = _egress(config)
+    try:
+        found = await egress.resolve(_LISTENS_AT_25, port=25)
+        (await egress.connect(found, 25, seconds=_PATIENCE)).close()
+    except Unreachable as error:
+        return "warning", f"It seems to be blocked, and the Office 365 relay needs it. {error}"
+    return "ok", "It is open."
+
+
+def _egress(config: Config) -> Egress:
+    return Egress(dns_servers=config.dns_servers, allowed=config.allowed)
+
+
+_CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingProxyType(
+    {
+        "database": _database,
+        "key": _key,
+        "platform route": _platform_route,
+        "dns": _dns,
+        "port 25": _port_25,
+    }
+)

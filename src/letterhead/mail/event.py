@@ -1,0 +1,16 @@
+"""What can happen to a recipient; together the events are the timeline of a message."""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """One thing that happened."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    CAPTURED = "captured"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+    RESOLVED = "resolved"

@@ -1,0 +1,54 @@
+"""A test mail, what became of it, and the code that proves that it arrived."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+CODE_DIGITS = 6
+WRONG_CODES = 6  # with so many wrong codes the test is void
+AN_HOUR = 10  # test mails a portal may send in an hour
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The newest test of a version of settings; `accepted` is None until the server has answered."""
+
+    message_id: str
+    recipient: str
+    sent_at: datetime
+    code_digest: str
+    wrong_codes: int = 0
+    stages: Sequence[Mapping[str, Any]] = ()
+    reply: Mapping[str, Any] | None = None
+    fault: str | None = None
+    accepted: bool | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def void(self) -> bool:
+        return self.wrong_codes >= WRONG_CODES
+
+    @property
+    def stands(self) -> bool:
+        """Whether the server took the test mail, and the test was not voided since."""
+        return self.accepted is True and not self.void
+
+
+def new_code() -> str:
+    return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+
+
+def test_text(code: str, *, portal: str, server: str) -> str:
+    """The words of a test mail."""
+    return (
+        f"This is a test mail for the Email Settings of {portal}.\n"
+        "\n"
+        f"It was handed over to {server}. If you read this, it has arrived.\n"
+        "\n"
+        "Give this code to the person who sent the test; entering it proves the arrival:\n"
+        "\n"
+        f"    {code}\n"
+    )

@@ -1,0 +1,234 @@
+"""Builds the store, the ways out, delivery and the doors from a `Config`, and runs them."""
+
+import asyncio
+import fcntl
+import ipaddress
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+
+from letterhead import config as configuration
+from letterhead.actions.messages import Intake
+from letterhead.actions.trial import Trial
+from letterhead.api.access import Office
+from letterhead.api.app import build
+from letterhead.config import Config
+from letterhead.delivery.drain import Drain
+from letterhead.delivery.lanes import Lanes
+from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.settling import Settler
+from letterhead.delivery.sweep import Sweep
+from letterhead.egress import Egress, tls_context
+from letterhead.errors import Misconfigured
+from letterhead.mail.letter import Route
+from letterhead.mail.portal import Ids
+from letterhead.mail.secret import Secret
+from letterhead.mail.sender import Platform
+from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
+from letterhead.store.committer import Committer
+from letterhead.store.connections import Connections
+from letterhead.store.database import Database
+from letterhead.store.outbox import Outbox
+from letterhead.store.settings import destination
+from letterhead.store.store import Store
+from letterhead.store.vault import Vault, key_ring
+from letterhead.transports.choose import Ways
+
+log = structlog.get_logger(__name__)
+
+_GRACE = 25.0  # seconds for what is on the wire when the service stops
+
+
+def now() -> datetime:
+    """The one place where the clock is read."""
+    return datetime.now(UTC)  # noqa: TID251 - this is that place
+
+
+def settings() -> Config:
+    """The settings of this process; Misconfigured names the variable that is not right."""
+    return configuration.read()
+
+
+@asynccontextmanager
+async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
+    """The store, its tables up to date; for the command line, beside a service that may run."""
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(config.database_url)
+    try:
+        await database.migrate()
+        yield database, Store(database, Vault(key_ring(config.secret_keys, config.data_dir)))
+    finally:
+        await database.close()
+
+
+class Service:
+    """Everything in one process."""
+
+    def __init__(self, config: Config, database: Database, store: Store) -> None:
+        self._config = config
+        self._store = store
+        self._lanes = Lanes()
+        self._outbox = Outbox(database)
+        self._committer = Committer(database)
+        self._settler = Settler(self._outbox)
+        self._ways = _ways(config, store.vault)
+        platform = Platform(config.platform_name, config.default_from)
+        self._drain = self._make_drain(Connections(database), platform)
+        ids = Ids()
+        self.office = Office(
+            store=store,
+            intake=Intake(self._committer, self._lanes.wake, ids, platform),
+            trial=Trial(store, self._lanes.wake, ids, platform),
+            wake=self._lanes.wake,
+            ports=_ports(config),
+            clock=now,
+            captures=config.default_route is None,
+        )
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then finish what is on the wire."""
+        await self._begin()
+        listening = _listen(self._config.listen)
+        server = _Server(_uvicorn(build(self.office, self._counts)))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+        async with asyncio.TaskGroup() as tasks:
+            writers = [tasks.create_task(each.run()) for each in (self._committer, self._settler)]
+            sweep = Sweep(self._outbox, self._lanes, now)
+            workers = [
+                tasks.create_task(self._lanes.run(self._drain)),
+                tasks.create_task(sweep.run()),
+            ]
+            log.info("serving", address=self._config.public_url, port=listening.getsockname()[1])
+            await server.serve(sockets=[listening])
+            await self._end(workers)
+            for task in writers:
+                task.cancel()
+        log.info("stopped")
+
+    async def _begin(self) -> None:
+        if self._config.bootstrap_key:
+            async with self._store.platform() as rows:
+                await rows.keep_platform_key(self._config.bootstrap_key, now())
+        # Nobody else works on this file (see `_alone`), so every lease is a dead worker's.
+        while await self._outbox.free(now(), everything=True):
+            pass
+
+    async def _end(self, workers: list[asyncio.Task[None]]) -> None:
+        """Claim nothing more, let go what is on the wire, and take leave."""
+        self._drain.stopping.set()
+        await self._lanes.idle(_GRACE)
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await self._ways.close()
+
+    def _make_drain(self, connections: Connections, platform: Platform) -> Drain:
+        rehearsal = Rehearsal(self._ways, connections, self._settler, platform, now)
+        return Drain(
+            outbox=self._outbox,
+            connections=connections,
+            ways=self._ways,
+            settler=self._settler,
+            rehearsal=rehearsal,
+            platform=platform,
+            clock=now,
+        )
+
+    def _counts(self) -> dict[str, int]:
+        return {"accepted": self._committer.accepted, **self._settler.counts}
+
+
+async def serve(config: Config) -> None:
+    """Run everything in this process, on SQLite."""
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(config):
+        async with opened(config) as (database, store):
+            await Service(config, database, store).run()
+
+
+@contextmanager
+def _alone(config: Config) -> Iterator[None]:
+    """Refuse to serve a data folder that another process serves already."""
+    with (config.data_dir / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message = f"Another process serves the data folder {config.data_dir} already."
+            raise Misconfigured(message) from error
+        yield
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises the signal anew when it has stopped; our own clean-up comes after it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def _uvicorn(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type] # an ASGI application
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=int(_GRACE),
+    )
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        message = f"LETTERHEAD_LISTEN: cannot listen on {address[0]}:{address[1]}: {error.strerror}."
+        raise Misconfigured(message) from error
+    return listening
+
+
+def _ways(config: Config, vault: Vault) -> Ways:
+    def password(route: Route) -> Secret | None:
+        sealed, of = route.sealed_password, route.settings
+        if sealed is None or not isinstance(of, SmtpSettings):
+            return None
+        return vault.open(sealed, destination(route.portal_id, of))
+
+    return Ways(
+        egress=Egress(dns_servers=config.dns_servers, allowed=config.allowed),
+        tls=tls_context(config.ca_file),
+        ehlo=_ehlo(config),
+        default_route=config.default_route,
+        captured=config.data_dir / "captured",
+        password=password,
+    )
+
+
+def _ehlo(config: Config) -> str:
+    """Our name in EHLO: that of the public address, or an address literal (RFC 5321, 4.1.3)."""
+    host = urlsplit(config.public_url).hostname or "localhost"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004
+
+
+def _ports(config: Config) -> Ports:
+    """Which ports the operator's exceptions open in the form."""
+    named = frozenset(each.port for each in config.allowed if each.port is not None)
+    unnamed = any(each.port is None for each in config.allowed)
+    return Ports(named, FOREIGN_PORTS if unnamed else None)

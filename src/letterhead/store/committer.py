@@ -1,0 +1,101 @@
+"""Group commit: submissions that come at the same time share one flush to disk."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from letterhead.errors import LetterheadError, Unavailable
+from letterhead.mail.letter import KeyReused, Letter, Receipt
+from letterhead.store import letters
+from letterhead.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+_WAITING_BYTES = 128 * 1024 * 1024  # of letters that wait for the disk; beyond it, 503
+_GROUP_BYTES = 32 * 1024 * 1024  # of one transaction
+
+Kept = Receipt | KeyReused
+
+
+@dataclass(slots=True)
+class _Submission:
+    letters: Sequence[Letter]
+    size: int
+    done: asyncio.Future[list[Kept]]
+
+
+class Committer:
+    """Writes letters down; `add` returns when they are on disk."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[_Submission] = []
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self.accepted = 0  # recipients since the start
+
+    async def add(self, submitted: Sequence[Letter]) -> list[Kept]:
+        """Keep all of `submitted` or nothing; says of each what it became."""
+        size = sum(len(each.content) for each in submitted)
+        if self._waiting and self._bytes + size > _WAITING_BYTES:
+            raise Unavailable("More mail comes in than the disk can take at the moment.")
+        done = asyncio.get_running_loop().create_future()
+        submission = _Submission(submitted, size, done)
+        self._waiting.append(submission)
+        self._bytes += size
+        self._arrived.set()
+        return await submission.done
+
+    async def run(self) -> None:
+        """Write what waits, for ever; cancelled at the end, when all doors are closed."""
+        while True:
+            await self._arrived.wait()
+            group = self._next_group()
+            await self._commit(group)
+
+    def _next_group(self) -> list[_Submission]:
+        size = count = 0
+        for submission in self._waiting:
+            if count and size + submission.size > _GROUP_BYTES:
+                break
+            size, count = size + submission.size, count + 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._bytes -= size
+        if not self._waiting:
+            self._arrived.clear()
+        return group
+
+    async def _commit(self, group: list[_Submission]) -> None:
+        try:
+            kept = await self._write([each for part in group for each in part.letters])
+        except LetterheadError as error:
+            _refuse(group, error)
+        except Exception as error:
+            if len(group) == 1:
+                log.exception("a submission could not be kept")
+                _refuse(group, error)
+            for part in group if len(group) > 1 else ():  # let one bad one not spoil the others
+                await self._commit([part])
+        else:
+            self.accepted += sum(len(each.addressees) for part in group for each in part.letters)
+            _answer(group, kept)
+
+    async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
+        async with self._database.accept() as connection:
+            return await letters.add(connection, submitted)
+
+
+def _answer(group: Sequence[_Submission], kept: list[Kept]) -> None:
+    at = 0
+    for part in group:
+        if not part.done.done():
+            part.done.set_result(kept[at : at + len(part.letters)])
+        at += len(part.letters)
+
+
+def _refuse(group: Sequence[_Submission], error: Exception) -> None:
+    for part in group:
+        if not part.done.done():
+            part.done.set_exception(error)

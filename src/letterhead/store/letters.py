@@ -1,0 +1,136 @@
+"""Keeping accepted letters: message, body and recipients in one transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
+from letterhead.mail.outcome import Status
+from letterhead.store.tables import body, message, recipient
+
+_KeyOf = tuple[int, str]
+
+
+class LetterRows:
+    """Keeps letters within a transaction that does other things, too."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add(self, letter: Letter) -> Receipt | KeyReused:
+        return (await add(self._connection, [letter]))[0]
+
+
+async def add(
+    connection: AsyncConnection, submitted: Sequence[Letter]
+) -> list[Receipt | KeyReused]:
+    """Keep what is new; a letter whose idempotency key is known already is answered from it."""
+    known = await _known(connection, submitted)
+    fresh: dict[str, Letter] = {}
+    results: list[Receipt | KeyReused] = []
+    for letter in submitted:
+        earlier = known.get((letter.portal_id, letter.idempotency_key or ""))
+        results.append(_repeated(letter, earlier) if earlier else Receipt(letter.id, _to(letter)))
+        if not earlier:
+            fresh[letter.id] = letter
+            _remember(known, letter)
+    await _insert(connection, list(fresh.values()))
+    return results
+
+
+def _repeated(letter: Letter, earlier: tuple[str | None, Receipt]) -> Receipt | KeyReused:
+    digest, receipt = earlier
+    return receipt if digest == letter.request_digest else KeyReused()
+
+
+def _remember(known: dict[_KeyOf, tuple[str | None, Receipt]], letter: Letter) -> None:
+    if letter.idempotency_key:
+        receipt = Receipt(letter.id, _to(letter), replayed=True)
+        known[letter.portal_id, letter.idempotency_key] = (letter.request_digest, receipt)
+
+
+def _to(letter: Letter) -> tuple[Addressee, ...]:
+    return tuple(each for each in letter.addressees if not each.copy)
+
+
+async def _known(
+    connection: AsyncConnection, submitted: Iterable[Letter]
+) -> dict[_KeyOf, tuple[str | None, Receipt]]:
+    keys = [(each.portal_id, each.idempotency_key) for each in submitted if each.idempotency_key]
+    if not keys:
+        return {}
+    columns = message.c
+    query = select(
+        columns.id, columns.portal_id, columns.idempotency_key, columns.request_digest
+    ).where(tuple_(columns.portal_id, columns.idempotency_key).in_(keys))
+    rows = (await connection.execute(query)).all()
+    addressees = await _addressees(connection, [row.id for row in rows])
+    return {
+        (row.portal_id, row.idempotency_key): (
+            row.request_digest,
+            Receipt(row.id, addressees[row.id], replayed=True),
+        )
+        for row in rows
+    }
+
+
+async def _addressees(
+    connection: AsyncConnection, message_ids: Sequence[str]
+) -> Mapping[str, tuple[Addressee, ...]]:
+    query = (
+        select(recipient.c.message_id, recipient.c.id, recipient.c.email)
+        .where(recipient.c.message_id.in_(message_ids), ~recipient.c.copy)
+        .order_by(recipient.c.id)
+    )
+    found: dict[str, list[Row[tuple[str, str, str]]]] = {each: [] for each in message_ids}
+    for row in await connection.execute(query):
+        found[row.message_id].append(row)
+    return {key: tuple(Addressee(row.id, row.email) for row in rows) for key, rows in found.items()}
+
+
+async def _insert(connection: AsyncConnection, fresh: Sequence[Letter]) -> None:
+    if not fresh:
+        return
+    await connection.execute(insert(message), [_message_row(each) for each in fresh])
+    await connection.execute(
+        insert(body), [{"message_id": each.id, "content": each.content} for each in fresh]
+    )
+    rows = [row for each in fresh for row in _recipient_rows(each)]
+    await connection.execute(insert(recipient), rows)
+
+
+def _message_row(letter: Letter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "portal_id": letter.portal_id,
+        "message_class": letter.message_class.value,
+        "created_at": letter.created_at,
+        "send_at": letter.due if letter.due > letter.created_at else None,
+        "subject": letter.subject,
+        "from_name": letter.from_name,
+        "reply_to": [[each.email, each.name] for each in letter.reply_to],
+        "labels": dict(letter.metadata),
+        "on_uncertain": letter.on_uncertain.value,
+        "header_id": letter.header_id,
+        "size": len(letter.content),
+        "idempotency_key": letter.idempotency_key,
+        "request_digest": letter.request_digest,
+        "again_of": letter.again_of,
+    }
+
+
+def _recipient_rows(letter: Letter) -> Iterable[dict[str, Any]]:
+    for each in letter.addressees:
+        yield {
+            "id": each.id,
+            "message_id": letter.id,
+            "portal_id": letter.portal_id,
+            "lane": letter.lane.value,
+            "email": each.email,
+            "copy": each.copy,
+            "status": Status.QUEUED.value,
+            "due": letter.due,
+            "expires": letter.expires,
+        }

@@ -1,0 +1,159 @@
+"""A portal's messages: found, looked at, cancelled, sent again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail.event import EventKind
+from letterhead.mail.letter import Lane
+from letterhead.mail.message import MessageClass
+from letterhead.mail.outcome import Status
+from letterhead.store.tables import body, event, message, recipient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for in the log: each condition that is given must hold."""
+
+    status: Status | None = None
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    before_id: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message of the log, and its recipients."""
+
+    message: Row[Any]
+    recipients: Sequence[Row[Any]]
+
+
+class MessageRows:
+    """The messages of one portal."""
+
+    def __init__(self, connection: AsyncConnection, portal_id: int) -> None:
+        self._connection = connection
+        self._portal_id = portal_id
+
+    async def find(self, search: Search, *, held: bool) -> Sequence[Found]:
+        """The newest messages first; `held` says whether what is queued is held."""
+        query = (
+            select(message)
+            .where(self._mine(), *_conditions(search, held=held))
+            .order_by(message.c.id.desc())
+            .limit(search.limit)
+        )
+        rows = (await self._connection.execute(query)).all()
+        recipients = await self._recipients([row.id for row in rows])
+        return [Found(row, recipients[row.id]) for row in rows]
+
+    async def get(self, message_id: str) -> Found | None:
+        query = select(message).where(self._mine(), message.c.id == message_id)
+        row = (await self._connection.execute(query)).first()
+        return Found(row, (await self._recipients([row.id]))[row.id]) if row else None
+
+    async def events(self, message_id: str) -> Sequence[Row[Any]]:
+        """What happened to a message, oldest first."""
+        query = (
+            select(event, recipient.c.email)
+            .join_from(event, recipient, event.c.recipient_id == recipient.c.id)
+            .where(event.c.message_id == message_id, recipient.c.portal_id == self._portal_id)
+            .order_by(event.c.id)
+        )
+        return (await self._connection.execute(query)).all()
+
+    async def content(self, message_id: str) -> bytes | None:
+        query = (
+            select(body.c.content)
+            .join_from(body, message, body.c.message_id == message.c.id)
+            .where(self._mine(), message.c.id == message_id)
+        )
+        return await self._connection.scalar(query)
+
+    async def cancel(self, message_id: str, now: datetime) -> int:
+        """Cancel every recipient that is not being sent yet; says how many there were."""
+        waiting = recipient.c.status == Status.QUEUED.value
+        return await self._settle(message_id, waiting, Status.CANCELLED, now)
+
+    async def resolve(
+        self, message_id: str, recipient_id: str, status: Status, now: datetime
+    ) -> int:
+        """Say of an uncertain recipient that it was sent, or let it be sent again."""
+        one = (recipient.c.id == recipient_id) & (recipient.c.status == Status.UNCERTAIN.value)
+        return await self._settle(message_id, one, status, now)
+
+    async def _settle(
+        self, message_id: str, which: ColumnElement[bool], status: Status, now: datetime
+    ) -> int:
+        mine = (recipient.c.portal_id == self._portal_id) & (recipient.c.message_id == message_id)
+        query = (
+            update(recipient)
+            .where(mine, which)
+            .values(status=status.value, due=now, settled_at=now, dot_sent=False)
+            .returning(recipient.c.id)
+        )
+        changed = list(await self._connection.scalars(query))
+        kind = EventKind.CANCELLED if status is Status.CANCELLED else EventKind.RESOLVED
+        shared = {"message_id": message_id, "kind": kind.value, "at": now}
+        if changed:
+            rows = [{"recipient_id": each, **shared} for each in changed]
+            await self._connection.execute(insert(event), rows)
+        return len(changed)
+
+    async def _recipients(self, message_ids: Sequence[str]) -> Mapping[str, Sequence[Row[Any]]]:
+        query = select(recipient).where(recipient.c.message_id.in_(message_ids))
+        found: dict[str, list[Row[Any]]] = {each: [] for each in message_ids}
+        for row in await self._connection.execute(query.order_by(recipient.c.id)):
+            found[row.message_id].append(row)
+        return found
+
+    def _mine(self) -> ColumnElement[bool]:
+        # Test mails are part of Email Settings, not of the log.
+        mine = message.c.portal_id == self._portal_id
+        return mine & (message.c.message_class != MessageClass.TEST.value)
+
+
+def _conditions(search: Search, *, held: bool) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if search.before_id:
+        found.append(message.c.id < search.before_id)
+    if search.since:
+        found.append(message.c.created_at >= search.since)
+    if search.until:
+        found.append(message.c.created_at < search.until)
+    if search.text:
+        found.append(_mentions(search.text))
+    if search.status:
+        found.append(_has(_status_is(search.status, held=held)))
+    return found
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    return or_(
+        message.c.subject.icontains(text, autoescape=True),
+        _has(recipient.c.email.icontains(text, autoescape=True)),
+    )
+
+
+def _status_is(status: Status, *, held: bool) -> ColumnElement[bool]:
+    """Held is no status of its own in the rows: it is what is queued behind a paused connection."""
+    live = recipient.c.lane == Lane.LIVE.value
+    queued = recipient.c.status == Status.QUEUED.value
+    match status:
+        case Status.HELD:
+            return queued & live if held else recipient.c.id.is_(None)
+        case Status.QUEUED:
+            return queued & ~live if held else queued
+        case _:
+            return recipient.c.status == status.value
+
+
+def _has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(recipient.c.message_id == message.c.id, condition)

@@ -1,0 +1,311 @@
+"""The outbox: what waits, what is being sent under a lease, and what became of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Update,
+    bindparam,
+    case,
+    exists,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail import faults
+from letterhead.mail.address import Mailbox
+from letterhead.mail.event import EventKind
+from letterhead.mail.letter import Claim, Lane, LaneKey
+from letterhead.mail.message import OnUncertain
+from letterhead.mail.outcome import (
+    Deferred,
+    Failed,
+    Outcome,
+    Returned,
+    Sent,
+    Status,
+    Stuck,
+    Uncertain,
+)
+from letterhead.mail.reply import Answer, Reply
+from letterhead.store.database import Database
+from letterhead.store.tables import body, connection, event, message, portal, recipient
+
+_AT_ONCE = 500  # rows that the sweep moves in one transaction
+
+# Written out, not bound: only so does the planner see that the partial indexes fit.
+QUEUED = recipient.c.status == literal_column("'queued'")
+SENDING = recipient.c.status == literal_column("'sending'")
+
+_HELD_UNDER = (recipient.c.id == bindparam("_id")) & (recipient.c.lease == bindparam("_lease"))
+_SETTLE = (
+    update(recipient)
+    .where(_HELD_UNDER)
+    .values(
+        status=bindparam("_status"),
+        due=bindparam("_due"),
+        reply=bindparam("_reply"),
+        fault=bindparam("_fault"),
+        settled_at=bindparam("_at"),
+        lease=None,
+        lease_until=None,
+        dot_sent=False,
+    )
+)
+_GIVE_BACK = (
+    update(recipient)
+    .where(_HELD_UNDER)
+    .values(
+        status=Status.QUEUED.value,
+        attempts=recipient.c.attempts - 1,  # it was none
+        lease=None,
+        lease_until=None,
+        dot_sent=False,
+    )
+)
+
+Settled = tuple[Claim, Outcome, datetime]
+
+
+class Outbox:
+    """Claims under a lease, and settles many at once; fits `delivery.drain.Outbox`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(
+        self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+    ) -> Sequence[Claim]:
+        """Take what is due on a lane, oldest first, under a lease with its end."""
+        ready = (
+            select(recipient.c.id)
+            .where(_waits_on(*lane, now))
+            .order_by(recipient.c.due, recipient.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("ready")
+        )
+        take = (
+            update(recipient)
+            .where(recipient.c.id.in_(select(ready.c.id)))
+            .values(
+                status=Status.SENDING.value,
+                lease=lease[0],
+                lease_until=lease[1],
+                attempts=recipient.c.attempts + 1,
+            )
+            .returning(recipient.c.id)
+        )
+        async with self._database.settle() as writing:
+            taken = list(await writing.scalars(take))
+            return await _claims(writing, taken) if taken else []
+
+    async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
+        """The bytes of messages, by message id."""
+        query = select(body.c.message_id, body.c.content)
+        async with self._database.read() as reading:
+            rows = await reading.execute(query.where(body.c.message_id.in_(list(message_ids))))
+            return {row.message_id: row.content for row in rows}
+
+    async def settle(self, outcomes: Sequence[Settled]) -> None:
+        """Write outcomes down; one whose lease has gone to another worker changes no row."""
+        given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
+        settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
+        async with self._database.settle() as writing:
+            if settled:
+                await writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
+                await writing.execute(insert(event), [_event_row(*each) for each in settled])
+            if given_back:
+                rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
+                await writing.execute(_GIVE_BACK, rows)
+
+    async def mark_dot(self, claim: Claim) -> bool:
+        """Note that the final dot comes next; False if the lease has gone."""
+        return await self._change(
+            update(recipient)
+            .where(recipient.c.id == claim.id, recipient.c.lease == claim.lease)
+            .values(dot_sent=True)
+        )
+
+    async def renew(self, lease: str, until: datetime) -> bool:
+        """Keep what is held under a lease for longer."""
+        return await self._change(
+            update(recipient).where(SENDING, recipient.c.lease == lease).values(lease_until=until)
+        )
+
+    async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
+        """The lanes where mail is due."""
+        found: list[LaneKey] = []
+        async with self._database.read() as reading:
+            for lane in Lane:
+                due = exists().where(_waits_on(portal.c.id, lane, now))
+                found += [
+                    (portal_id, lane)
+                    for portal_id in await reading.scalars(select(portal.c.id).where(due))
+                ]
+        return found
+
+    async def free(self, now: datetime, *, everything: bool = False) -> int:
+        """
+        Free what a dead worker left; `everything` at the start of the only worker.
+
+        What had its final dot announced becomes `uncertain`, the rest waits again.
+        """
+        over = SENDING if everything else SENDING & (recipient.c.lease_until <= now)
+        unsure = recipient.c.dot_sent
+        query = (
+            update(recipient)
+            .where(recipient.c.id.in_(select(recipient.c.id).where(over).limit(_AT_ONCE)))
+            .values(
+                status=case((unsure, Status.UNCERTAIN.value), else_=Status.QUEUED.value),
+                lease=None,
+                lease_until=None,
+            )
+            .returning(recipient.c.id, recipient.c.message_id, unsure)
+        )
+        async with self._database.settle() as writing:
+            rows = (await writing.execute(query)).all()
+            left = [row for row in rows if row.dot_sent]
+            await _note(writing, left, EventKind.UNCERTAIN, "connection-lost", now)
+        return len(rows)
+
+    async def expire(self, now: datetime) -> int:
+        """Give up what was tried for too long; the clock stands still where mail is held."""
+        held = exists().where(
+            connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id])
+        )
+        ready = select(recipient.c.id).where(QUEUED, recipient.c.expires <= now, ~held)
+        query = (
+            update(recipient)
+            .where(recipient.c.id.in_(ready.limit(_AT_ONCE)))
+            .values(status=Status.FAILED.value, fault="expired", settled_at=now)
+            .returning(recipient.c.id, recipient.c.message_id)
+        )
+        async with self._database.settle() as writing:
+            rows = (await writing.execute(query)).all()
+            await _note(writing, rows, EventKind.FAILED, "expired", now)
+        return len(rows)
+
+    async def _change(self, query: Update) -> bool:
+        async with self._database.settle() as writing:
+            return (await writing.execute(query)).rowcount > 0
+
+
+def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401
+    columns = recipient.c
+    return (
+        QUEUED & (columns.portal_id == portal_id) & (columns.lane == lane.value)
+    ) & (columns.due <= now)
+
+
+async def _claims(writing: AsyncConnection, taken: Sequence[str]) -> Sequence[Claim]:
+    query = (
+        select(recipient, message.c.from_name, message.c.reply_to.label("answer_to"))
+        .add_columns(message.c.header_id, message.c.on_uncertain, message.c.size)
+        .join_from(recipient, message, recipient.c.message_id == message.c.id)
+        .where(recipient.c.id.in_(taken))
+        .order_by(recipient.c.due, recipient.c.id)
+    )
+    return [_claim(row) for row in await writing.execute(query)]
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(
+        id=row.id,
+        message_id=row.message_id,
+        email=row.email,
+        attempts=row.attempts,
+        resend=row.on_uncertain == OnUncertain.RESEND.value,
+        lease=row.lease,
+        lease_until=row.lease_until,
+        size=row.size,
+        from_name=row.from_name,
+        reply_to=tuple(Mailbox(*each) for each in row.answer_to),
+        header_id=row.header_id,
+    )
+
+
+def reply_row(answer: Answer | None) -> dict[str, Any] | None:
+    """A server's reply as it is kept; a break of the connection is none."""
+    return answer.row if isinstance(answer, Reply) else None
+
+
+def _settled_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    status, _, due = _state(outcome)
+    return {
+        "_id": claim.id,
+        "_lease": claim.lease,
+        "_status": status.value,
+        "_due": due or now,
+        "_reply": reply_row(_answer(outcome)),
+        "_fault": _fault(outcome),
+        "_at": None if due else now,
+    }
+
+
+def _event_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    _, kind, due = _state(outcome)
+    return {
+        "message_id": claim.message_id,
+        "recipient_id": claim.id,
+        "kind": kind.value,
+        "at": now,
+        "reply": reply_row(_answer(outcome)),
+        "fault": _fault(outcome),
+        "until": due,
+    }
+
+
+def _state(outcome: Outcome) -> tuple[Status, EventKind, datetime | None]:
+    match outcome:
+        case Sent(status=status):
+            return status, EventKind(status.value), None
+        case Deferred(until=until):
+            return Status.QUEUED, EventKind.DEFERRED, until
+        case Failed():
+            return Status.FAILED, EventKind.FAILED, None
+        case Uncertain(until=None):
+            return Status.UNCERTAIN, EventKind.UNCERTAIN, None
+        case Uncertain(until=until):
+            return Status.QUEUED, EventKind.UNCERTAIN, until
+        case Stuck() | Returned():
+            raise TypeError("What was given back has no outcome to be kept.")
+
+
+def _answer(outcome: Outcome) -> Answer | None:
+    match outcome:
+        case Sent(reply=reply):
+            return reply
+        case Deferred(answer=answer) | Failed(answer=answer) | Uncertain(answer=answer):
+            return answer
+        case Stuck() | Returned():
+            return None
+
+
+def _fault(outcome: Outcome) -> str | None:
+    match outcome:
+        case Deferred(fault=fault) | Failed(fault=fault) | Uncertain(fault=fault):
+            return fault.code
+        case Sent() | Stuck() | Returned():
+            return None
+
+
+async def _note(
+    writing: AsyncConnection,
+    rows: Sequence[Row[Any]],
+    kind: EventKind,
+    fault: str,
+    now: datetime,
+) -> None:
+    if rows:
+        shared = {"kind": kind.value, "at": now, "fault": faults.by_code(fault).code}
+        await writing.execute(
+            insert(event),
+            [{"message_id": row.message_id, "recipient_id": row.id, **shared} for row in rows],
+        )

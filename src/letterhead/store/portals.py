@@ -1,0 +1,123 @@
+"""Portals, their keys and their people: what the platform asks for."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.errors import Invalid, Problem
+from letterhead.mail.portal import Portal, Principal, Role, Scope
+from letterhead.mail.secret import Secret
+from letterhead.mail.settings import DefaultSettings
+from letterhead.store.settings import settings_from
+from letterhead.store.tables import key, person, portal, settings
+
+_KEY_BYTES = 24  # 192 bits
+_PORTALS = select(portal, settings.c.type, settings.c.fields).outerjoin(
+    settings,
+    (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
+)
+
+
+class PlatformRows:
+    """Every portal, every key, every person."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def add_portal(self, slug: str, name: str, now: datetime) -> Portal:
+        query = insert(portal).values(slug=slug, name=name, created_at=now).returning(portal.c.id)
+        try:
+            number = await self._connection.scalar(query)
+        except IntegrityError as error:
+            taken = Problem("slug", "taken", "There is a portal with this slug already.")
+            raise Invalid([taken]) from error
+        return Portal(int(number or 0), slug, name, now)
+
+    async def portal(self, slug: str) -> Portal | None:
+        rows = await self._connection.execute(_PORTALS.where(portal.c.slug == slug))
+        return _portal(rows.first())
+
+    async def portal_by_id(self, portal_id: int) -> Portal | None:
+        rows = await self._connection.execute(_PORTALS.where(portal.c.id == portal_id))
+        return _portal(rows.first())
+
+    async def portals(self, *, after: str, limit: int) -> Sequence[Portal]:
+        """Portals by slug, from behind `after`."""
+        query = _PORTALS.where(portal.c.slug > after).order_by(portal.c.slug).limit(limit)
+        return [found for row in await self._connection.execute(query) if (found := _portal(row))]
+
+    async def count_portals(self) -> int:
+        return await self._connection.scalar(select(func.count()).select_from(portal)) or 0
+
+    async def add_key(
+        self, portal_id: int | None, name: str, scopes: Iterable[Scope], now: datetime
+    ) -> Secret:
+        """Make a key; only its digest is kept, so this is the one time that it can be seen."""
+        made = Secret(f"lh_{secrets.token_urlsafe(_KEY_BYTES)}")
+        await self._insert_key(made, portal_id, name, scopes, now)
+        return made
+
+    async def keep_platform_key(self, known: Secret, now: datetime) -> None:
+        """Keep a platform key that the operator chose, once."""
+        if await self.principal(known.reveal()) is None:
+            await self._insert_key(known, None, "bootstrap", (), now)
+
+    async def principal(self, shown: str) -> Principal | None:
+        """Whose key it is; None for one that never was or is revoked."""
+        query = select(key.c.portal_id, key.c.scopes).where(
+            key.c.digest == _digest(shown), key.c.revoked_at.is_(None)
+        )
+        row = (await self._connection.execute(query)).first()
+        return Principal(row.portal_id, frozenset(map(Scope, row.scopes))) if row else None
+
+    async def add_person(
+        self, email: str, role: Role, portal_id: int | None, now: datetime
+    ) -> None:
+        known = await self._connection.scalar(
+            select(person.c.id).where(
+                person.c.email == email, person.c.portal_id.is_not_distinct_from(portal_id)
+            )
+        )
+        if known:
+            raise Invalid([Problem("email", "taken", "This person is there already.")])
+        await self._connection.execute(
+            insert(person).values(
+                email=email, role=role.value, portal_id=portal_id, created_at=now
+            )
+        )
+
+    async def _insert_key(
+        self,
+        made: Secret,
+        portal_id: int | None,
+        name: str,
+        scopes: Iterable[Scope],
+        now: datetime,
+    ) -> None:
+        await self._connection.execute(
+            insert(key).values(
+                portal_id=portal_id,
+                name=name,
+                scopes=[each.value for each in scopes],
+                digest=_digest(made.reveal()),
+                created_at=now,
+            )
+        )
+
+
+def _portal(row: Row[Any] | None) -> Portal | None:
+    if row is None:
+        return None
+    live = settings_from(row.type, row.fields) if row.type else DefaultSettings()
+    return Portal(row.id, row.slug, row.name, row.created_at, row.live_version, live)
+
+
+def _digest(shown: str) -> str:
+    """Of a key of 192 random bits a plain hash is enough: there is nothing to guess."""
+    return hashlib.sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()

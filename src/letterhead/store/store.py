@@ -1,0 +1,76 @@
+"""The store as doors and actions see it: a transaction, bound to one portal or to the platform."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail.portal import Portal
+from letterhead.store.connections import ConnectionRows
+from letterhead.store.database import Database
+from letterhead.store.letters import LetterRows
+from letterhead.store.messages import MessageRows
+from letterhead.store.portals import PlatformRows
+from letterhead.store.proofs import ProofRows
+from letterhead.store.settings import SettingsRows, locked
+from letterhead.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything that one portal has, within one transaction."""
+
+    portal: Portal
+    settings: SettingsRows
+    proofs: ProofRows
+    messages: MessageRows
+    connection: ConnectionRows
+    letters: LetterRows
+
+
+class Store:
+    """Opens transactions. Nobody says `commit`: what ends without an error is kept."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self.vault = vault
+
+    @asynccontextmanager
+    async def portal(self, portal: Portal) -> AsyncIterator[Desk]:
+        """Change what one portal has."""
+        async with self._database.accept() as connection:
+            yield self._desk(connection, portal)
+
+    @asynccontextmanager
+    async def look(self, portal: Portal) -> AsyncIterator[Desk]:
+        """Look at what one portal has."""
+        async with self._database.read() as connection:
+            yield self._desk(connection, portal)
+
+    @asynccontextmanager
+    async def platform(self) -> AsyncIterator[PlatformRows]:
+        """Change portals, keys and people."""
+        async with self._database.accept() as connection:
+            yield PlatformRows(connection)
+
+    @asynccontextmanager
+    async def look_around(self) -> AsyncIterator[PlatformRows]:
+        """Look at portals, keys and people."""
+        async with self._database.read() as connection:
+            yield PlatformRows(connection)
+
+    async def locked(self) -> list[str]:
+        """The portals with a stored password that cannot be opened: its key is missing."""
+        async with self._database.read() as connection:
+            return await locked(connection, self.vault)
+
+    def _desk(self, connection: AsyncConnection, portal: Portal) -> Desk:
+        return Desk(
+            portal,
+            SettingsRows(connection, portal.id, self.vault),
+            ProofRows(connection, portal.id),
+            MessageRows(connection, portal.id),
+            ConnectionRows(connection, portal.id),
+            LetterRows(connection),
+        )

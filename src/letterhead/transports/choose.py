@@ -1,0 +1,99 @@
+"""Which way out a route takes, and the ways out that are kept open."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from letterhead.egress import Egress
+from letterhead.mail.letter import Route
+from letterhead.mail.providers import PROVIDERS
+from letterhead.mail.reply import Answer, Break, Kind, Stage
+from letterhead.mail.secret import Secret
+from letterhead.mail.server import Envelope, Server
+from letterhead.mail.settings import SmtpSettings
+from letterhead.transports.base import BeforeDot, Passed, Transport, Watch
+from letterhead.transports.capture import CaptureTransport
+from letterhead.transports.smtp import SmtpTransport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """Makes ways out, and keeps one of each connection; fits `delivery.drain.Ways`."""
+
+    egress: Egress
+    tls: ssl.SSLContext
+    ehlo: str
+    default_route: Server | None  # None captures
+    captured: Path
+    password: Callable[[Route], Secret | None]  # opens what is sealed, if the key is there
+    _open: dict[int, tuple[int, Transport]] = field(default_factory=dict)
+
+    async def of(self, route: Route) -> Transport:
+        """The way out of a connection; that of earlier settings is closed."""
+        version, way = self._open.get(route.connection_id, (None, None))
+        if way is not None and version == route.version:
+            return way
+        made = self.fresh(route)
+        self._open[route.connection_id] = (route.version, made)
+        if way is not None:
+            await way.close()
+        return made
+
+    def fresh(self, route: Route) -> Transport:
+        """A way out that nobody else uses."""
+        if not isinstance(route.settings, SmtpSettings):
+            return self._platform()
+        server = _server(route.settings, self.password(route))
+        if route.settings.password_set and server.password is None:
+            return Locked()
+        return self._smtp(server)
+
+    async def close(self) -> None:
+        """Take leave of every server."""
+        while self._open:
+            _, (_, way) = self._open.popitem()
+            await way.close()
+
+    def _platform(self) -> Transport:
+        if self.default_route is None:
+            return CaptureTransport(self.captured)
+        return self._smtp(self.default_route)
+
+    def _smtp(self, server: Server) -> SmtpTransport:
+        return SmtpTransport(server, self.egress, tls=self.tls, ehlo=self.ehlo)
+
+
+class Locked:
+    """The way out of settings whose password cannot be opened: the key that sealed it is gone."""
+
+    connections = 1
+
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:  # noqa: ARG002
+        return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)
+
+    async def rehearse(
+        self,
+        envelope: Envelope,  # noqa: ARG002
+        before_dot: BeforeDot,  # noqa: ARG002
+        watch: Watch,
+    ) -> Answer:
+        watch(Passed(Stage.SIGN_IN, ok=False, ms=0.0, detail=_LOCKED))
+        return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+_LOCKED = "The stored password cannot be opened: its key is missing."
+
+
+def _server(settings: SmtpSettings, password: Secret | None) -> Server:
+    return Server(
+        host=settings.server,
+        port=settings.port,
+        encryption=settings.encryption,
+        login=settings.login,
+        password=password,
+        connections=PROVIDERS[settings.provider].connections,
+    )
