@@ -236,7 +236,9 @@ def _print_fault(reply: Reply, *, as_json: bool) -> None:
 
 def _needs_postgresql(command: str) -> NoReturn:
     service.settings()
-    raise Misconfigured(f"{command} shares work between processes, which needs PostgreSQL: use serve.")
+    raise Misconfigured(
+        f"{command} shares work between processes, which needs PostgreSQL: use serve."
+    )
 
 
 def _fail(message: str, status: int) -> NoReturn:

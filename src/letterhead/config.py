@@ -66,9 +66,7 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
     )
 
 
-def _variable(
-    given: Mapping[str, str], name: str, default: str, reader: Callable[[str], T]
-) -> T:
+def _variable(given: Mapping[str, str], name: str, default: str, reader: Callable[[str], T]) -> T:
     try:
         return reader((given.get(name) or default).strip())
     except ValueError as error:
@@ -93,7 +91,9 @@ def _database(data_dir: Path) -> Callable[[str], str]:
             return f"sqlite:///{data_dir / 'letterhead.db'}"
         if text.startswith("sqlite:///"):
             return text
-        raise ValueError("this version keeps its data in SQLite only: leave it out, or say sqlite:///PATH.")
+        raise ValueError(
+            "this version keeps its data in SQLite only: leave it out, or say sqlite:///PATH."
+        )
 
     return read_url
 
@@ -111,7 +111,9 @@ def _route(text: str) -> Server | None:
         return None
     parts = urlsplit(text)
     if parts.scheme not in _ROUTES or not parts.hostname or parts.path not in {"", "/"}:
-        raise ValueError("say capture:, smtp://user:password@host:587, smtps://... or smtp+plain://...")
+        raise ValueError(
+            "say capture:, smtp://user:password@host:587, smtps://... or smtp+plain://..."
+        )
     encryption, port = _ROUTES[parts.scheme]
     return _route_server(
         Server(
@@ -156,7 +158,9 @@ def _dns_server(text: str) -> tuple[str, int]:
 
 
 def _bootstrap_key(text: str) -> Secret | None:
-    if text and (len(text) < KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text):
+    if text and (
+        len(text) < KEY_LENGTH or not text.isascii() or not text.isprintable() or " " in text
+    ):
         raise ValueError(f"a key has at least {KEY_LENGTH} visible ASCII characters.")
     return Secret(text) if text else None
 

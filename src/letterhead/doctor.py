@@ -45,7 +45,10 @@ async def _key(config: Config) -> tuple[str, str]:
     async with service.opened(config) as (_, store):
         locked = await store.locked()
     if locked:
-        return "fault", f"The stored passwords of these portals cannot be opened: {', '.join(locked)}."
+        return (
+            "fault",
+            f"The stored passwords of these portals cannot be opened: {', '.join(locked)}.",
+        )
     return "ok", "Every stored password can be opened."
 
 

@@ -195,7 +195,9 @@ def _listen(address: tuple[str, int]) -> socket.socket:
         listening.bind(address)
     except OSError as error:
         listening.close()
-        message = f"LETTERHEAD_LISTEN: cannot listen on {address[0]}:{address[1]}: {error.strerror}."
+        message = (
+            f"LETTERHEAD_LISTEN: cannot listen on {address[0]}:{address[1]}: {error.strerror}."
+        )
         raise Misconfigured(message) from error
     return listening
 

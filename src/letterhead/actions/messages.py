@@ -54,7 +54,9 @@ class Intake:
                 await asyncio.sleep(0)
         return await self._keep(letters)
 
-    async def send_again(self, portal: Portal, found: Found, content: bytes, now: datetime) -> Receipt:
+    async def send_again(
+        self, portal: Portal, found: Found, content: bytes, now: datetime
+    ) -> Receipt:
         """Send a message once more: to those who did not get it, or to all if everybody did."""
         originals = [each for each in found.recipients if not each.copy]
         missed = [each.email for each in originals if each.status in _MISSED]

@@ -67,9 +67,7 @@ async def accept_batch(request: Request, office: OfficeOf, asking: MaySend) -> R
     body, now = await octets(request), office.clock()
     key = _key(request, body)
     items = _batch(body, asking, now)
-    good = [
-        Asked(item, *key.of(at)) for at, item in enumerate(items) if isinstance(item, Message)
-    ]
+    good = [Asked(item, *key.of(at)) for at, item in enumerate(items) if isinstance(item, Message)]
     kept = iter(await office.intake.accept(portal, good, now) if good else [])
     answers = [next(kept) if isinstance(item, Message) else item for item in items]
     return JSONResponse({"items": [_item(each) for each in answers]}, status_code=202)

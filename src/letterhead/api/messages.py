@@ -46,9 +46,7 @@ class Filter(Body, strict=False):
 
 
 @router.get("")
-async def find(
-    office: OfficeOf, portal: Reader, wanted: Annotated[Filter, Query()]
-) -> show.Json:
+async def find(office: OfficeOf, portal: Reader, wanted: Annotated[Filter, Query()]) -> show.Json:
     """The newest messages first; `status` is that of any recipient."""
     async with office.store.look(portal) as desk:
         held = await _holds(desk)
@@ -108,9 +106,7 @@ async def send_again(office: OfficeOf, portal: Sender, message_id: str) -> show.
 
 
 @router.post("/{message_id}/resolve", openapi_extra=takes(ResolveBody))
-async def resolve(
-    request: Request, office: OfficeOf, portal: Sender, message_id: str
-) -> show.Json:
+async def resolve(request: Request, office: OfficeOf, portal: Sender, message_id: str) -> show.Json:
     """Decide what became of an uncertain recipient."""
     body, problems = await read(request, ResolveBody)
     if body.as_ not in _RESOLUTIONS:

@@ -156,9 +156,7 @@ async def _went_live(office: Office, portal: Portal) -> show.Json:
 
 async def _save_default(office: Office, portal: Portal, raw: bytes) -> None:
     body, problems = parse(raw, DefaultBody)
-    draft = DefaultSettings(
-        from_name=body.from_name, reply_to=body.reply_to, copy_to=body.copy_to
-    )
+    draft = DefaultSettings(from_name=body.from_name, reply_to=body.reply_to, copy_to=body.copy_to)
     async with office.store.portal(portal) as desk:
         await settings.save_default(desk, draft, office.clock(), unread=problems)
 

@@ -25,9 +25,7 @@ def envelope(claim: Claim, content: bytes, route: Route, platform: Platform) -> 
     """Put From, Reply-To and Message-ID in front of the bytes that were made when accepted."""
     name = from_name(route.settings, asked=claim.from_name, portal_name=route.portal_name)
     found = sender(route.settings, platform, name=name, reply_to=claim.reply_to)
-    head = mime.head(
-        sender=found.mailbox, reply_to=found.reply_to, message_id=claim.header_id
-    )
+    head = mime.head(sender=found.mailbox, reply_to=found.reply_to, message_id=claim.header_id)
     return Envelope(found.mailbox.email, claim.email, (head, content))
 
 

@@ -79,7 +79,9 @@ class Drain:
         """Work on one batch; False if there was none, or the connection does not carry."""
         route = await self.connections.route(lane)
         now = self.clock()
-        if route is None or (route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST):
+        if route is None or (
+            route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST
+        ):
             return False
         lease = Lease(self.clock)
         # A connection that had trouble is tried with one mail: all are behind it, one is enough.

@@ -54,7 +54,9 @@ class Uncertain:
 
     answer: Answer
     fault: Fault
-    until: datetime | None  # when it is sent again with the same Message-ID; None waits for a person
+    until: (
+        datetime | None
+    )  # when it is sent again with the same Message-ID; None waits for a person
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,10 @@ def sender(
 
 def from_name(settings: Settings, *, asked: str | None, portal_name: str) -> str:
     """The name in From: as the message asks, else as the settings say, else the portal's."""
-    return asked or settings.from_name or (
-        portal_name if isinstance(settings, DefaultSettings) else ""
+    return (
+        asked
+        or settings.from_name
+        or (portal_name if isinstance(settings, DefaultSettings) else "")
     )
 
 

@@ -32,7 +32,9 @@ class Connections:
             if row is None:
                 return None
             route = _route(row, portal_id, kind)
-            return replace(route, trouble=await trouble(reading, route.connection_id, route.version))
+            return replace(
+                route, trouble=await trouble(reading, route.connection_id, route.version)
+            )
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         """Let a connection wait, longer each time; paused if a person must mend it."""
@@ -112,9 +114,7 @@ class ConnectionRows:
         return _route(row, self._portal_id, Lane.LIVE)
 
 
-async def trouble(
-    reading: AsyncConnection, connection_id: int, version: int
-) -> Trouble | None:
+async def trouble(reading: AsyncConnection, connection_id: int, version: int) -> Trouble | None:
     """How a connection stands; what was noted of other settings does not count."""
     columns = connection.c
     query = select(columns.paused, columns.since, columns.due, columns.failures, columns.fault)

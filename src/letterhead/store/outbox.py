@@ -177,9 +177,7 @@ class Outbox:
 
     async def expire(self, now: datetime) -> int:
         """Give up what was tried for too long; the clock stands still where mail is held."""
-        held = exists().where(
-            connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id])
-        )
+        held = exists().where(connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id]))
         ready = select(recipient.c.id).where(QUEUED, recipient.c.expires <= now, ~held)
         query = (
             update(recipient)
@@ -199,9 +197,9 @@ class Outbox:
 
 def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401
     columns = recipient.c
-    return (
-        QUEUED & (columns.portal_id == portal_id) & (columns.lane == lane.value)
-    ) & (columns.due <= now)
+    return (QUEUED & (columns.portal_id == portal_id) & (columns.lane == lane.value)) & (
+        columns.due <= now
+    )
 
 
 async def _claims(writing: AsyncConnection, taken: Sequence[str]) -> Sequence[Claim]:

@@ -87,9 +87,7 @@ class PlatformRows:
         if known:
             raise Invalid([Problem("email", "taken", "This person is there already.")])
         await self._connection.execute(
-            insert(person).values(
-                email=email, role=role.value, portal_id=portal_id, created_at=now
-            )
+            insert(person).values(email=email, role=role.value, portal_id=portal_id, created_at=now)
         )
 
     async def _insert_key(

@@ -90,9 +90,7 @@ class SettingsRows:
     async def go_live(self, version: Version, now: datetime) -> None:
         """Let `version` send from now on."""
         await self._connection.execute(
-            update(settings)
-            .where(*self._is(settings, version.number))
-            .values(live_since=now)
+            update(settings).where(*self._is(settings, version.number)).values(live_since=now)
         )
         await self._point("live_version", version.number)
 
@@ -143,9 +141,7 @@ class SettingsRows:
         return _version(await self._row(number)) if number else None
 
     async def _row(self, number: int) -> Row[Any] | None:
-        rows = await self._connection.execute(
-            select(settings).where(*self._is(settings, number))
-        )
+        rows = await self._connection.execute(select(settings).where(*self._is(settings, number)))
         return rows.first()
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -169,7 +170,7 @@ recipient = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("lease", String(64)),
     Column("lease_until", Moment),
-    Column("dot_sent", Boolean, nullable=False, server_default=text("false")),
+    Column("dot_sent", Boolean, nullable=False, server_default=false()),
     Column("reply", JSON(none_as_null=True)),
     Column("fault", String(64)),
     Column("settled_at", Moment),

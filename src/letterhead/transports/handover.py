@@ -80,13 +80,13 @@ class Handover:
     def passed(self, how: Said | str) -> None:
         """The stage went well; it is told with its detail, or with the server's reply."""
         if self._watch:
-            detail = how if isinstance(how, str) else how.to(self.stage).shown
+            detail = how if isinstance(how, str) else _shown(how.to(self.stage))
             self._tell(self._watch, detail, ok=True)
 
     def failed(self, answer: Answer) -> None:
         """The stage did not go well, and none comes after it."""
         if self._watch:
-            detail = answer.shown if isinstance(answer, Reply) else answer.detail
+            detail = _shown(answer) if isinstance(answer, Reply) else answer.detail
             self._tell(self._watch, detail, ok=False)
 
     def broken(self, error: Unreachable) -> Break:
@@ -95,3 +95,7 @@ class Handover:
 
     def _tell(self, watch: Watch, detail: str, *, ok: bool) -> None:
         watch(Passed(self.stage, ok, (time.perf_counter() - self._began) * 1000, detail))
+
+
+def _shown(reply: Reply) -> str:
+    return f"{reply.code} {reply.text}"

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import deque
 from socket import socket
+from typing import cast
 
 from letterhead.errors import Unreachable
 from letterhead.mail.reply import Kind
@@ -108,7 +109,7 @@ class Wire(asyncio.Protocol):
         if self._lost:
             raise self._lost
 
-    def say(self, text: bytes, *, replies: int = 1) -> None:
+    def say(self, text: bytes | memoryview, *, replies: int = 1) -> None:
         """Write commands, or the end of a message; the server owes so many replies more."""
         self.check()
         self._due += replies
@@ -149,8 +150,7 @@ class Wire(asyncio.Protocol):
     # What the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are of no such class
 
     def data_received(self, data: bytes) -> None:
         if self._leaving:
@@ -189,6 +189,7 @@ class Wire(asyncio.Protocol):
     def _fail(self, error: Unreachable) -> None:
         if not self._lost:
             self._lost = error
+        self._stop_timer()
         self._transport.abort()
         self._wake()
 

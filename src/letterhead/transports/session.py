@@ -1,0 +1,237 @@
+"""An SMTP session from the greeting to the point where it takes messages."""
+
+import base64
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from letterhead.egress import Egress
+from letterhead.errors import Unreachable
+from letterhead.mail.reply import Answer, Break, Kind, Stage
+from letterhead.mail.server import Encryption, Server
+from letterhead.transports.handover import Handover
+from letterhead.transports.replies import Said
+from letterhead.transports.tls import agreed
+from letterhead.transports.wire import Wire
+
+OK = 250
+_GREETING = 220
+_SIGNED_IN = 235
+_CHALLENGE = 334
+_REFUSED = 400  # and above
+
+_KEYWORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ =]?(.*)")  # AUTH=LOGIN was a common mistake
+
+
+class Declined(Exception):  # noqa: N818 - see the style: named after what happened
+    """The attempt has its answer before its end; never leaves `transports`."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the server can do beyond the basics (RFC 5321, section 4.1.1.1)."""
+
+    size: int = 0  # octets of a message, at most; 0 is no limit (RFC 1870)
+    eight_bit: bool = False
+    pipelining: bool = False
+    starttls: bool = False
+    sign_in: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, said: Said) -> "Offers":
+        found: dict[str, str] = {}
+        for line in said.lines[1:]:
+            if match := _KEYWORD.fullmatch(line.decode("ascii", "replace").strip()):
+                keyword, values = match.group(1).upper(), match.group(2).upper()
+                found[keyword] = f"{found.get(keyword, '')} {values}".strip()
+        return cls._of(found)
+
+    @classmethod
+    def _of(cls, found: Mapping[str, str]) -> "Offers":
+        size = found.get("SIZE", "")
+        return cls(
+            size=int(size) if re.fullmatch(r"[0-9]{1,20}", size) else 0,
+            eight_bit="8BITMIME" in found,
+            pipelining="PIPELINING" in found,
+            starttls="STARTTLS" in found,
+            sign_in=frozenset(found.get("AUTH", "").split()),
+        )
+
+
+class Session:
+    """A session that is ready for messages."""
+
+    __slots__ = ("begun", "idle_since", "messages", "offers", "wire")
+
+    def __init__(self, wire: Wire, offers: Offers) -> None:
+        self.wire = wire
+        self.offers = offers
+        self.messages = 0
+        self.begun = False  # whether a transaction is open that must be reset before the next
+        self.idle_since = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Opens sessions with one server."""
+
+    server: Server
+    egress: Egress
+    tls: ssl.SSLContext
+    ehlo: str
+
+    async def open(self, handover: Handover) -> Session:
+        """Resolve, connect, encrypt and sign in; Unreachable or Declined if that cannot be."""
+        wire = await self._connected(handover)
+        try:
+            return await _Dialogue(self, wire, handover).until_ready()
+        except BaseException:
+            wire.abort()
+            raise
+
+    async def _connected(self, handover: Handover) -> Wire:
+        server, limits = self.server, handover.timeouts
+        handover.reach(Stage.RESOLVE)
+        addresses = await self.egress.resolve(
+            server.host,
+            port=server.port,
+            trusted=server.trusted,
+            seconds=handover.within(limits.resolve),
+        )
+        handover.passed(", ".join(map(str, addresses)))
+        handover.reach(Stage.CONNECT)
+        seconds = handover.within(limits.connect)
+        connection = await self.egress.connect(addresses, server.port, seconds=seconds)
+        if server.encryption is not Encryption.TLS:
+            return await Wire.over(connection)
+        handover.passed(f"port {server.port}")
+        handover.reach(Stage.ENCRYPT)
+        seconds = handover.within(limits.tls)
+        return await Wire.over_tls(connection, self.tls, server.host, seconds=seconds)
+
+
+class _Dialogue:
+    """What is said until a session is ready: greeting, EHLO, STARTTLS, AUTH."""
+
+    def __init__(self, opening: Opening, wire: Wire, handover: Handover) -> None:
+        self._server = opening.server
+        self._tls = opening.tls
+        self._ehlo = opening.ehlo.encode("ascii")
+        self._wire = wire
+        self._handover = handover
+        self._offers = Offers()
+
+    async def until_ready(self) -> Session:
+        handover = self._handover
+        self._expect(_GREETING, await self._heard(handover.timeouts.greeting))
+        await self._hello()
+        if self._server.encryption is Encryption.STARTTLS:
+            await self._start_tls()
+        self._tell_encryption()
+        handover.reach(Stage.SIGN_IN)
+        handover.passed(await self._sign_in() if self._server.login else "not needed")
+        return Session(self._wire, self._offers)
+
+    async def _hello(self) -> None:
+        said = await self._ask(b"EHLO " + self._ehlo)
+        plain = self._server.encryption is Encryption.NONE and not self._server.login
+        if plain and said.code in {500, 502, 504}:  # RFC 5321, section 3.2
+            said = await self._ask(b"HELO " + self._ehlo)
+        self._expect(OK, said)
+        self._offers = Offers.read(said)
+
+    async def _start_tls(self) -> None:
+        handover = self._handover
+        handover.passed(f"port {self._server.port}")
+        handover.reach(Stage.ENCRYPT)
+        if not self._offers.starttls:
+            raise self._break(Kind.NO_STARTTLS, "The server does not offer STARTTLS.")
+        self._expect(_GREETING, await self._ask(b"STARTTLS"))
+        seconds = handover.within(handover.timeouts.tls)
+        await self._wire.start_tls(self._tls, self._server.host, seconds=seconds)
+        await self._hello()  # what was offered before may be forged (RFC 3207, section 4.2)
+
+    def _tell_encryption(self) -> None:
+        handover = self._handover
+        if self._wire.tls:
+            handover.passed(agreed(self._wire.tls, self._server.host))
+            return
+        handover.passed(f"port {self._server.port}")
+        handover.reach(Stage.ENCRYPT)
+        handover.passed("not encrypted")
+
+    async def _sign_in(self) -> str:
+        """Sign in by the one way that is best; a second try would count as another failure."""
+        if not self._wire.tls:
+            raise self._break(Kind.NO_AUTH, "A login is never sent unencrypted.")
+        way = next((each for each in _WAYS if each in self._offers.sign_in), None)
+        if not way:
+            raise self._break(Kind.NO_AUTH, "The server offers no sign-in by login and password.")
+        said = await self._answered(_WAYS[way](self._server))
+        if said.code == _CHALLENGE:
+            raise await self._too_many_questions()
+        self._expect(_SIGNED_IN, said)
+        return f"AUTH {way}"
+
+    async def _answered(self, lines: list[bytes]) -> Said:
+        """Say the lines one by one, as long as the server asks for more."""
+        said = await self._ask(lines[0])
+        for line in lines[1:]:
+            if said.code != _CHALLENGE:
+                break
+            said = await self._ask(line)
+        return said
+
+    async def _too_many_questions(self) -> Declined:
+        """Cancel the sign-in (RFC 4954, section 4)."""
+        said = await self._ask(b"*")
+        if said.code >= _REFUSED:
+            return Declined(said.to(Stage.SIGN_IN))
+        return self._break(Kind.PROTOCOL, "The server did not stop asking for more.")
+
+    async def _ask(self, line: bytes) -> Said:
+        self._wire.say(line + b"\r\n")
+        return await self._heard(self._handover.timeouts.command)
+
+    async def _heard(self, seconds: float) -> Said:
+        return await self._wire.reply(self._handover.within(seconds))
+
+    def _expect(self, code: int, said: Said) -> None:
+        if said.code >= _REFUSED:
+            raise Declined(said.to(self._handover.stage))
+        if said.code != code:
+            raise out_of_step(said)
+
+    def _break(self, kind: Kind, detail: str) -> Declined:
+        return Declined(Break(self._handover.stage, kind, detail))
+
+
+def out_of_step(said: Said) -> Unreachable:
+    """The reply is none that the command can have: the server answers something else."""
+    return Unreachable(
+        Kind.PROTOCOL, f"The server broke the rules of SMTP: {said.code} is no answer to that."
+    )
+
+
+def _plain(server: Server) -> list[bytes]:
+    return [b"AUTH PLAIN " + _coded(f"\0{server.login}\0{_password(server)}")]  # RFC 4616
+
+
+def _login(server: Server) -> list[bytes]:
+    return [b"AUTH LOGIN", _coded(server.login), _coded(_password(server))]
+
+
+_WAYS = {"PLAIN": _plain, "LOGIN": _login}  # the first that is offered is taken
+
+
+def _password(server: Server) -> str:
+    return server.password.reveal() if server.password else ""
+
+
+def _coded(text: str) -> bytes:
+    return base64.b64encode(text.encode("utf-8"))
