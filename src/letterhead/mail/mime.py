@@ -1,0 +1,110 @@
+"""A message as bytes, made once: MIME (RFC 2045, 2046, 2183, 2387) with CRLF, ready for the wire."""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import format_datetime
+
+from letterhead.mail import header
+from letterhead.mail.address import Mailbox
+from letterhead.mail.message import Attachment, Message, MessageClass
+
+_LINE = 900  # characters of a line that is sent as it is; RFC 5322 allows 998
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def head(*, sender: Mailbox, reply_to: Sequence[Mailbox], message_id: str) -> bytes:
+    """The fields that go in front when the message is sent, since they depend on the way out."""
+    parts = [header.mailboxes("From", [sender])]
+    if reply_to:
+        parts.append(header.mailboxes("Reply-To", reply_to))
+    parts.append(header.verbatim("Message-ID", message_id))
+    return b"".join(parts)
+
+
+def compose(message: Message, *, date: datetime) -> bytes:
+    """Everything but From, Reply-To and Message-ID; equal messages give equal bytes."""
+    fields = [header.verbatim("Date", format_datetime(date))]
+    for name, boxes in (("To", message.to), ("Cc", message.cc)):
+        if boxes:
+            fields.append(header.mailboxes(name, boxes))
+    fields.append(header.unstructured("Subject", message.subject))
+    fields += [header.unstructured(name, value) for name, value in message.headers]
+    if message.message_class is not MessageClass.BUSINESS:
+        fields.append(header.verbatim("Auto-Submitted", "auto-generated"))  # RFC 3834
+    fields.append(header.verbatim("MIME-Version", "1.0"))
+    return b"".join(fields) + _body(message)
+
+
+def _body(message: Message) -> bytes:
+    """The parts, in the order in which mail programs expect them to be nested."""
+    inline = [each for each in message.attachments if _is_inline(each, message)]
+    files = [each for each in message.attachments if not _is_inline(each, message)]
+    texts = []
+    if message.text is not None:
+        texts.append(_text("plain", message.text))
+    if message.html is not None:
+        html = _text("html", message.html)
+        texts.append(_nested("related", [html, *map(_file, inline)]))
+    body = [_nested("alternative", texts)] if texts else []
+    return _nested("mixed", [*body, *map(_file, files)])
+
+
+def _is_inline(attachment: Attachment, message: Message) -> bool:
+    return bool(attachment.content_id) and message.html is not None
+
+
+def _nested(kind: str, parts: Sequence[bytes]) -> bytes:
+    """
+    Several parts in one; a single part stands for itself.
+
+    The boundary holds "=_", which neither quoted-printable nor base64 can (RFC 2045, section 6.7);
+    each kind is used once a message.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    boundary = f"=_{kind}_=".encode()
+    lines = [b"Content-Type: multipart/" + kind.encode() + b';\r\n boundary="' + boundary + b'"\r\n']
+    for part in parts:
+        lines += [b"\r\n--", boundary, b"\r\n", part]
+    lines += [b"\r\n--", boundary, b"--\r\n"]
+    return b"".join(lines)
+
+
+def _text(kind: str, text: str) -> bytes:
+    lines = _LINE_END.split(text)
+    if lines[-1]:
+        lines.append("")
+    whole = "\r\n".join(lines)
+    plain = whole.isascii() and "=_" not in whole and max(map(len, lines)) <= _LINE
+    encoding, body = ("7bit", whole.encode()) if plain else ("quoted-printable", _quoted(whole))
+    charset = "us-ascii" if plain else "utf-8"
+    fields = (
+        f"Content-Type: text/{kind}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+    )
+    return fields.encode() + body
+
+
+def _quoted(text: str) -> bytes:
+    return binascii.b2a_qp(text.encode(), istext=True)
+
+
+def _file(attachment: Attachment) -> bytes:
+    name = header.parameter("filename", attachment.filename)
+    how = "inline" if attachment.content_id else "attachment"
+    fields = [
+        header.verbatim("Content-Type", attachment.content_type),
+        header.verbatim("Content-Transfer-Encoding", "base64"),
+        header.verbatim("Content-Disposition", how + name),
+    ]
+    if attachment.content_id:
+        fields.append(header.verbatim("Content-ID", f"<{attachment.content_id}>"))
+    return b"".join([*fields, b"\r\n", _base64(attachment.content)])
+
+
+def _base64(content: bytes) -> bytes:
+    text = base64.encodebytes(content)  # lines of 76 characters that end with LF
+    return text.replace(b"\n", b"\r\n")

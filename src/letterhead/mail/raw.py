@@ -1,0 +1,240 @@
+"""A message that comes as `message/rfc822`: vetted, its recipients read, our own fields taken out."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.headerregistry import AddressHeader, HeaderRegistry
+from email.utils import format_datetime
+
+from letterhead.errors import Invalid, Problem, TooLarge
+from letterhead.mail import address, header
+from letterhead.mail.address import Mailbox
+from letterhead.mail.message import HEADERS_LIMIT, MESSAGE_LIMIT, recipient_problems
+
+LINE_LIMIT = 998  # octets without the line end (RFC 5322, section 2.1.1)
+DEPTH = 20
+PARTS = 200
+
+# Fields that may stand in a message once (RFC 5322, section 3.6; RFC 2045, section 3).
+_ONCE = frozenset(
+    "from sender reply-to to cc bcc subject date message-id in-reply-to references mime-version"
+    " content-type content-transfer-encoding content-disposition content-id".split()
+)
+# Fields that are ours to set, or that tell of the way so far.
+_OURS = re.compile(
+    r"from|sender|reply-to|bcc|message-id|return-path|received|resent-.*|dkim-.*|x-letterhead-.*"
+)
+_FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_LONG = re.compile(rb"[^\n]{1000}")  # with the CR of the line's end
+_MARK = re.compile(
+    rb"^--(?P<line>[^\r\n]{1,200})|^content-type:[ \t]*multipart/(?P<rest>(?:[^\r\n]|\r\n[ \t])*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BOUNDARY = re.compile(rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
+_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_registry = HeaderRegistry()
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """A message that came as bytes; `content` has no From, Reply-To, Message-ID and Bcc any more."""
+
+    to: Sequence[Mailbox]
+    cc: Sequence[Mailbox]
+    bcc: Sequence[Mailbox]
+    subject: str
+    reply_to: tuple[Mailbox, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One field of the header: its name in small letters, its unfolded value, and its bytes."""
+
+    name: str
+    value: str
+    octets: bytes
+
+
+def read(raw: bytes, *, date: datetime) -> RawMessage:
+    """
+    Read a whole message; `date` is for one that has no Date.
+
+    Invalid names each field that is not right; TooLarge is for one over 25 MB.
+    """
+    if len(raw) > MESSAGE_LIMIT:
+        raise TooLarge(f"A message has at most {MESSAGE_LIMIT >> 20} MB.")
+    fields, body = _split(_with_line_ends(raw))
+    _check_parts(body, fields)
+    reading = _Reading(fields)
+    message = RawMessage(
+        to=reading.mailboxes("to"),
+        cc=reading.mailboxes("cc"),
+        bcc=reading.mailboxes("bcc"),
+        subject=reading.subject(),
+        reply_to=reading.mailboxes("reply-to"),
+        content=_content(fields, body, date),
+    )
+    reading.check(message)
+    return message
+
+
+def _with_line_ends(raw: bytes) -> bytes:
+    """The message with CRLF; a file with LF alone is converted, a mixture is ambiguous."""
+    if b"\r" not in raw:
+        raw = raw.replace(b"\n", b"\r\n")
+    if _BARE.search(raw):
+        raise _invalid("body", "line_ends", "Line ends are CRLF throughout, or LF throughout.")
+    if _LONG.search(raw):
+        raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
+    return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
+
+
+def _split(raw: bytes) -> tuple[list[_Field], bytes]:
+    """Header fields, and the rest with the empty line in front."""
+    end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n") + 2
+    top = raw[:end] if end != 1 else raw
+    if len(top) > HEADERS_LIMIT:
+        raise _invalid("headers", "too_large", f"The header has at most {HEADERS_LIMIT} octets.")
+    if not top.isascii() or b"\0" in top:
+        message = "The header holds octets that are not ASCII: encode them by RFC 2047."
+        raise _invalid("headers", "not_ascii", message)
+    return _fields(top), raw[len(top) :] or b"\r\n"
+
+
+def _fields(top: bytes) -> list[_Field]:
+    found: list[_Field] = []
+    at = 0
+    while at < len(top):
+        match = _FIELD.match(top, at)
+        if match is None:
+            raise _invalid("headers", "malformed", f"Line {_line(top, at)} is no header field.")
+        at = match.end()
+        value = match[2].replace(b"\r\n", b"").strip().decode("ascii")
+        found.append(_Field(match[1].decode("ascii").lower(), value, match[0]))
+    return found
+
+
+def _check_parts(body: bytes, fields: Sequence[_Field]) -> None:
+    """Count parts and their depth in one pass, before anybody takes the message apart."""
+    top = b"".join(each.octets for each in fields if each.name == "content-type")
+    opened: list[bytes] = []
+    parts = 0
+    for mark in _MARK.finditer(top + body):
+        if mark["line"] is None:
+            opened += _boundary(mark["rest"])
+        else:
+            parts += _enter(mark["line"].rstrip(), opened)
+        if len(opened) > DEPTH or parts > PARTS:
+            message = f"A message has at most {PARTS} parts, {DEPTH} deep."
+            raise _invalid("body", "too_complex", message)
+
+
+def _boundary(parameters: bytes) -> list[bytes]:
+    found = _BOUNDARY.search(parameters)
+    return [found[1] or found[2]] if found else []
+
+
+def _enter(line: bytes, opened: list[bytes]) -> int:
+    """Close what ends at a delimiter; 1 if a part begins there (RFC 2046, section 5.1.1)."""
+    if line in opened:
+        del opened[opened.index(line) + 1 :]
+        return 1
+    if line.endswith(b"--") and line[:-2] in opened:
+        del opened[opened.index(line[:-2]) :]
+    return 0
+
+
+class _Reading:
+    """Reads the fields that say whom to send to, and notes what is not right."""
+
+    def __init__(self, fields: Sequence[_Field]) -> None:
+        self._values = {each.name: each.value for each in fields}
+        self._problems = [_twice(name) for name in _more_than_once(fields)]
+
+    def mailboxes(self, name: str) -> tuple[Mailbox, ...]:
+        """The addresses of a field: what our strict grammar does not take is a problem."""
+        return tuple(self._mailboxes(name, self._values.get(name, "")))
+
+    def subject(self) -> str:
+        text = _parsed("subject", self._values.get("subject", ""))
+        return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))[: header.VALUE_LIMIT]
+
+    def check(self, message: RawMessage) -> None:
+        """Invalid if there is anything that is not right."""
+        senders = self.mailboxes("from")
+        if len(senders) > 1:
+            self._problems.append(Problem("from", "invalid", "From holds one address."))
+        self._check_sender({_domain(each) for each in senders})
+        everybody = (*message.to, *message.cc, *message.bcc)
+        if not self._problems:
+            self._problems += recipient_problems(everybody)
+        if self._problems:
+            raise Invalid(self._problems)
+
+    def _check_sender(self, domains: set[str]) -> None:
+        if any(_domain(each) not in domains for each in self.mailboxes("sender")):
+            message = "Sender is of another domain than From."
+            self._problems.append(Problem("sender", "invalid", message))
+
+    def _mailboxes(self, name: str, value: str) -> Iterable[Mailbox]:
+        parsed = _parsed(name, value)
+        if not isinstance(parsed, AddressHeader) or (parsed.defects and value):
+            if value:
+                self._problems.append(Problem(name, "malformed", "This is no list of addresses."))
+            return
+        for each in parsed.addresses:
+            try:
+                yield _mailbox(each.display_name, each.addr_spec, value)
+            except ValueError as error:
+                self._problems.append(Problem(name, "invalid", str(error)))
+
+
+def _mailbox(name: str, email: str, value: str) -> Mailbox:
+    if email not in value:  # the parser has decoded something that must not be encoded
+        raise ValueError("An address cannot be encoded (RFC 2047, section 5).")
+    problem = header.display_name_problem(name)
+    if problem:
+        raise ValueError(problem)
+    return Mailbox(address.address(email), name)
+
+
+def _parsed(name: str, value: str) -> object:
+    try:
+        return _registry(name, value)
+    except (HeaderParseError, ValueError, IndexError, AttributeError, TypeError):
+        # The parser of Python 3.11 is known to fail so on hostile values.
+        return None
+
+
+def _content(fields: Sequence[_Field], body: bytes, date: datetime) -> bytes:
+    kept = [each.octets for each in fields if not _OURS.fullmatch(each.name)]
+    if not any(each.name == "date" for each in fields):
+        kept.insert(0, header.verbatim("Date", format_datetime(date)))
+    return b"".join(kept) + body
+
+
+def _more_than_once(fields: Sequence[_Field]) -> list[str]:
+    counts = Counter(each.name for each in fields)
+    return [name for name, count in counts.items() if count > 1 and name in _ONCE]
+
+
+def _twice(name: str) -> Problem:
+    return Problem(name, "duplicate", "This field may stand in a message once.")
+
+
+def _domain(box: Mailbox) -> str:
+    return box.email.rpartition("@")[2]
+
+
+def _invalid(field: str, code: str, message: str) -> Invalid:
+    return Invalid([Problem(field, code, message)])
+
+
+def _line(top: bytes, at: int) -> int:
+    return top.count(b"\n", 0, at) + 1
