@@ -20,6 +20,7 @@ from letterhead.doctor import examine
 from letterhead.errors import Invalid, LetterheadError, Misconfigured
 from letterhead.mail import faults
 from letterhead.mail.portal import Portal, Principal, Role, Scope
+from letterhead.mail.providers import PROVIDERS
 from letterhead.mail.reply import Reply, Stage, read_reply
 
 PLATFORM = Principal(None, frozenset())  # the operator may do everything
@@ -105,6 +106,8 @@ def explain_reply(
     as_json: AsJson = False,
 ) -> None:
     """Say what a server's reply means, and what to do."""
+    if provider not in PROVIDERS:
+        raise click.UsageError(f"There is no provider {provider!r}: say {', '.join(PROVIDERS)}.")
     read = read_reply(reply, phase)
     if read is None:
         raise click.UsageError('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
@@ -121,7 +124,7 @@ def run_demo(
 ) -> int:
     """Prove the main job on this machine, with a mail server of its own."""
     stays = sys.stdout.isatty() if stay is None else stay
-    return asyncio.run(demo.run(messages, stay=stays))
+    return demo.run(messages, stay=stays)
 
 
 @portal_app.command("add")
@@ -166,7 +169,7 @@ def user_add(
     async def run() -> None:
         belongs = await _portal(portal) if portal else None
         async with service.opened(service.settings()) as (_, store), store.platform() as rows:
-            await portals.add_person(rows, email, role, belongs, service.now())
+            await portals.add_person(rows, email, role, belongs, now=service.now())
 
     asyncio.run(run())
     print(f"{email} is {role.value}{f' of {portal}' if portal else ''}.")
@@ -175,6 +178,7 @@ def user_add(
 @key_app.command("create")
 def key_create(
     portal: Annotated[str | None, typer.Option(help="The portal that the key is for.")] = None,
+    *,
     platform: Annotated[bool, typer.Option("--platform", help="A key for everything.")] = False,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
     scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; repeatable.")] = None,
@@ -187,7 +191,7 @@ def key_create(
         belongs = await _portal(portal) if portal else None
         scopes = scope or (list(Scope) if belongs else [])
         async with service.opened(service.settings()) as (_, store), store.platform() as rows:
-            key = await portals.issue_key(rows, belongs, name, scopes, service.now())
+            key = await portals.issue_key(rows, belongs, name, scopes, now=service.now())
             return key.reveal()
 
     print(asyncio.run(run()))
@@ -195,6 +199,7 @@ def key_create(
 
 @app.callback(invoke_without_command=True)
 def _version(
+    *,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:

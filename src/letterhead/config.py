@@ -45,7 +45,7 @@ class Config:
 
 def read(environment: Mapping[str, str] | None = None) -> Config:
     """Read `LETTERHEAD_...`; Misconfigured names the variable that is not right."""
-    given = os.environ if environment is None else environment
+    given = os.environ if environment is None else environment  # noqa: TID251 - here it is read
     data_dir = Path(given.get("LETTERHEAD_DATA_DIR") or "var").absolute()
     listen = _variable(given, "LETTERHEAD_LISTEN", "127.0.0.1:8025", _endpoint)
     return Config(

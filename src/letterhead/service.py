@@ -130,7 +130,7 @@ class Service:
         await self._ways.close()
 
     def _make_drain(self, connections: Connections, platform: Platform) -> Drain:
-        rehearsal = Rehearsal(self._ways, connections, self._settler, platform, now)
+        rehearsal = Rehearsal(self._ways, connections, self._settler, platform=platform, clock=now)
         return Drain(
             outbox=self._outbox,
             connections=connections,

@@ -170,7 +170,7 @@ async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:
 
 
 async def resolve(
-    desk: Desk, message_id: str, recipient_id: str, status: Status, now: datetime
+    desk: Desk, message_id: str, recipient_id: str, status: Status, *, now: datetime
 ) -> Found:
     """Decide what became of an uncertain recipient: `sent`, or `queued` to be sent again."""
     found = await get(desk, message_id)

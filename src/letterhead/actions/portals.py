@@ -36,7 +36,7 @@ async def visible(
 
 
 async def issue_key(
-    rows: PlatformRows, portal: Portal | None, name: str, scopes: Iterable[Scope], now: datetime
+    rows: PlatformRows, portal: Portal | None, name: str, scopes: Iterable[Scope], *, now: datetime
 ) -> Secret:
     """Issue a key for a portal, or for the platform; it can be seen this once."""
     chosen = tuple(scopes)
@@ -49,7 +49,7 @@ async def issue_key(
 
 
 async def add_person(
-    rows: PlatformRows, email: str, role: Role, portal: Portal | None, now: datetime
+    rows: PlatformRows, email: str, role: Role, portal: Portal | None, *, now: datetime
 ) -> None:
     """Add a person: an operator sees every portal, anybody else one."""
     problems: list[Problem] = []

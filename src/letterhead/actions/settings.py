@@ -136,7 +136,7 @@ def code_digest(vault: Vault, message_id: str, code: str) -> str:
 
 
 def _demand_none(problems: Sequence[Problem]) -> None:
-    """Refuse with the first problem of each field: a field that could not be read breaks no rule."""
+    """Refuse with the first problem of each field: what could not be read breaks no rule."""
     if problems:
         raise Invalid(list({each.field: each for each in reversed(problems)}.values())[::-1])
 

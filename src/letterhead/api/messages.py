@@ -116,7 +116,7 @@ async def resolve(request: Request, office: OfficeOf, portal: Sender, message_id
     status = _RESOLUTIONS[body.as_]
     async with office.store.portal(portal) as desk:
         now = office.clock()
-        found = await messages.resolve(desk, message_id, body.recipient, status, now)
+        found = await messages.resolve(desk, message_id, body.recipient, status, now=now)
         shown = show.message(found, held=await _holds(desk))
     office.wake((portal.id, Lane.LIVE))
     return shown

@@ -10,8 +10,7 @@ from letterhead.api.access import OfficeOf, allow, named_portal
 from letterhead.api.body import Body, merged, read
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
-from letterhead.mail.portal import Portal, Principal, Scope, portal_problems
-from letterhead.mail.portal import name_problems
+from letterhead.mail.portal import Portal, Principal, Scope, name_problems, portal_problems
 
 router = APIRouter(tags=["portals"])
 
@@ -79,7 +78,7 @@ async def issue_key(
     if problems := merged(problems, [*name_problems(body.name), *unknown]):
         raise Invalid(problems)
     async with office.store.platform() as rows:
-        key = await portals.issue_key(rows, portal, body.name, scopes, office.clock())
+        key = await portals.issue_key(rows, portal, body.name, scopes, now=office.clock())
     return {
         "key": key.reveal(),
         "name": body.name,

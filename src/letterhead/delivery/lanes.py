@@ -1,6 +1,7 @@
 """Which lane to work on next, in one process: first woken, first served, each once at a time."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -10,8 +11,6 @@ from letterhead.mail.letter import LaneKey
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 200  # lanes that are worked on at the same time
-
-_LOOK = 0.02  # seconds
 
 Drain = Callable[[LaneKey], Awaitable[bool]]
 
@@ -28,6 +27,8 @@ class Lanes:
         self._queue: asyncio.Queue[LaneKey] = asyncio.Queue()  # bounded by the number of lanes
         self._waiting: set[LaneKey] = set()
         self._running: dict[LaneKey, bool] = {}  # whether to look once more
+        self._still = asyncio.Event()
+        self._still.set()
 
     def wake(self, lane: LaneKey) -> None:
         """Say that there may be something to do on a lane."""
@@ -39,9 +40,9 @@ class Lanes:
 
     async def idle(self, patience: float) -> None:
         """Wait until no lane is worked on, for `patience` seconds at most."""
-        ends = asyncio.get_running_loop().time() + patience
-        while self._running and asyncio.get_running_loop().time() < ends:
-            await asyncio.sleep(_LOOK)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._still.wait()
 
     async def run(self, drain: Drain, *, at_once: int = AT_ONCE) -> None:
         """Work on lanes for ever; `drain` says whether it left something to be done."""
@@ -52,6 +53,7 @@ class Lanes:
                 lane = await self._queue.get()
                 self._waiting.discard(lane)
                 self._running[lane] = False
+                self._still.clear()
                 task = tasks.create_task(self._work(lane, drain))
                 task.add_done_callback(lambda _: seats.release())
 
@@ -65,3 +67,5 @@ class Lanes:
         finally:
             if self._running.pop(lane) or more:
                 self.wake(lane)
+            if not self._running:
+                self._still.set()

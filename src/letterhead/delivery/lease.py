@@ -33,7 +33,7 @@ class Lease:
 
     @property
     def holds(self) -> bool:
-        """Whether what was claimed is still ours; a worker that was stopped finds that it is not."""
+        """Whether what was claimed is still ours; a worker that slept finds that it is not."""
         return self._clock() < self.until
 
     @asynccontextmanager

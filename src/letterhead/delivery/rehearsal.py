@@ -35,6 +35,7 @@ class Rehearsal:
         ways: Ways,
         tests: Tests,
         settler: Settler,
+        *,
         platform: Platform,
         clock: Callable[[], datetime],
     ) -> None:

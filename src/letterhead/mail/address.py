@@ -13,7 +13,9 @@ HOST_LIMIT = 253  # characters (RFC 1035, section 2.3.4)
 # atext of RFC 5322 without what mail systems route by (!, %) or spreadsheets reckon with (=).
 _ATOM = r"[A-Za-z0-9#$&'*+/?^_`{|}~-][A-Za-z0-9#$&'*+/=?^_`{|}~-]*"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+_LABELS = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
+)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a last label that inet_aton() reads as an address
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
 
@@ -37,7 +39,9 @@ def address(text: str) -> str:
     """
     local, at, host_name = text.rpartition("@")
     if len(text) > ADDRESS_LIMIT or len(local) > LOCAL_LIMIT:
-        raise ValueError(f"An address has at most {ADDRESS_LIMIT} characters, {LOCAL_LIMIT} before the @.")
+        raise ValueError(
+            f"An address has at most {ADDRESS_LIMIT} characters, {LOCAL_LIMIT} before the @."
+        )
     if not at or not local:
         raise ValueError("Enter an address such as office@example.com.")
     if not local.isascii():

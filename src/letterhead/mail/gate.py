@@ -39,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a portal has come with the settings that it looks at: the next ones, else the live."""
+    """How far a portal has come with the settings it looks at: the next ones, else the live."""
 
     settings: Settings | None
     live: bool = False
@@ -104,16 +104,11 @@ def _required(step: Step, progress: Progress) -> bool:
 
 
 def _done(step: Step, progress: Progress) -> bool:
-    match step:
-        case Step.SAVED:
-            return progress.settings is not None
-        case Step.DOMAIN_PROVEN:
-            return progress.domain_proven
-        case Step.TEST_ACCEPTED:
-            return progress.test_accepted
-        case Step.TEST_CONFIRMED:
-            return progress.test_confirmed
-        case Step.SWITCHED_ON:
-            return progress.live
-        case Step.DNS:
-            return True
+    return {
+        Step.SAVED: progress.settings is not None,
+        Step.DNS: True,
+        Step.DOMAIN_PROVEN: progress.domain_proven,
+        Step.TEST_ACCEPTED: progress.test_accepted,
+        Step.TEST_CONFIRMED: progress.test_confirmed,
+        Step.SWITCHED_ON: progress.live,
+    }[step]

@@ -93,7 +93,11 @@ def _folded(name: str, value: str) -> str:
     if "  " in value or "\t" in value or value != value.strip():
         return _encoded(name, value)
     pieces = textwrap.wrap(
-        value, _LINE, initial_indent=" " * (len(name) + 2), break_long_words=False, break_on_hyphens=False
+        value,
+        _LINE,
+        initial_indent=" " * (len(name) + 2),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return "\r\n ".join(pieces).lstrip()
 

@@ -18,10 +18,12 @@ METADATA_LIMIT = 4096  # characters of all names and values
 SEND_AT_LIMIT = timedelta(days=366)
 
 _FILENAME_LIMIT = 255
-# Line ends and other controls, and marks that turn the direction of writing (".exe" becomes "exe.").
+# Line ends and other controls, and marks that turn the direction of writing.
 _FILENAME_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
-_MEDIA_TYPE = re.compile(rf'{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]{{0,100}}")){{0,5}}')
+_MEDIA_TYPE = re.compile(
+    rf'{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]{{0,100}}")){{0,5}}'
+)
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
 _TEXT_UNSAFE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -116,7 +118,9 @@ def _text_problems(message: Message) -> Iterable[Problem]:
     for name, text in (("text", message.text), ("html", message.html)):
         if text and _TEXT_UNSAFE.search(text):
             yield Problem(name, "invalid", "NUL and lone surrogates cannot be sent.")
-    octets = sum(len((each or "").encode("utf-8", "replace")) for each in (message.text, message.html))
+    octets = sum(
+        len((each or "").encode("utf-8", "replace")) for each in (message.text, message.html)
+    )
     if octets + sum(len(each.content) for each in message.attachments) > MESSAGE_LIMIT:
         megabytes = MESSAGE_LIMIT >> 20
         yield Problem("attachments", "too_large", f"A message has at most {megabytes} MB.")

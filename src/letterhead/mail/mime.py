@@ -1,4 +1,4 @@
-"""A message as bytes, made once: MIME (RFC 2045, 2046, 2183, 2387) with CRLF, ready for the wire."""
+"""A message as bytes, made once: MIME (RFC 2045, 2046, 2183, 2387), ready for the wire."""
 
 import base64
 import binascii
@@ -67,11 +67,12 @@ def _nested(kind: str, parts: Sequence[bytes]) -> bytes:
     if len(parts) == 1:
         return parts[0]
     boundary = f"=_{kind}_=".encode()
-    lines = [b"Content-Type: multipart/" + kind.encode() + b';\r\n boundary="' + boundary + b'"\r\n']
+    fields = header.verbatim("Content-Type", f'multipart/{kind}; boundary="=_{kind}_="')
+    pieces = [fields]
     for part in parts:
-        lines += [b"\r\n--", boundary, b"\r\n", part]
-    lines += [b"\r\n--", boundary, b"--\r\n"]
-    return b"".join(lines)
+        pieces += [b"\r\n--", boundary, b"\r\n", part]
+    pieces += [b"\r\n--", boundary, b"--\r\n"]
+    return b"".join(pieces)
 
 
 def _text(kind: str, text: str) -> bytes:
@@ -82,10 +83,11 @@ def _text(kind: str, text: str) -> bytes:
     plain = whole.isascii() and "=_" not in whole and max(map(len, lines)) <= _LINE
     encoding, body = ("7bit", whole.encode()) if plain else ("quoted-printable", _quoted(whole))
     charset = "us-ascii" if plain else "utf-8"
-    fields = (
-        f"Content-Type: text/{kind}; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
-    )
-    return fields.encode() + body
+    fields = [
+        header.verbatim("Content-Type", f"text/{kind}; charset={charset}"),
+        header.verbatim("Content-Transfer-Encoding", encoding),
+    ]
+    return b"".join([*fields, b"\r\n", body])
 
 
 def _quoted(text: str) -> bytes:

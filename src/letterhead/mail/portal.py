@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -42,7 +42,7 @@ class Portal:
     name: str
     created_at: datetime
     live_version: int = 0
-    live: Settings = DefaultSettings()
+    live: Settings = field(default_factory=DefaultSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """The newest test of a version of settings; `accepted` is None until the server has answered."""
+    """The newest test of a version; `accepted` is None until the server has answered."""
 
     message_id: str
     recipient: str

@@ -1,4 +1,4 @@
-"""A message that comes as `message/rfc822`: vetted, its recipients read, our own fields taken out."""
+"""A message that comes as bytes: vetted, its recipients read, our own fields taken out."""
 
 import re
 from collections import Counter
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import HeaderParseError
-from email.headerregistry import AddressHeader, HeaderRegistry
+from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
+from typing import Any
 
 from letterhead.errors import Invalid, Problem, TooLarge
 from letterhead.mail import address, header
@@ -20,8 +21,11 @@ PARTS = 200
 
 # Fields that may stand in a message once (RFC 5322, section 3.6; RFC 2045, section 3).
 _ONCE = frozenset(
-    "from sender reply-to to cc bcc subject date message-id in-reply-to references mime-version"
-    " content-type content-transfer-encoding content-disposition content-id".split()
+    {
+        *("from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date"),
+        *("message-id", "in-reply-to", "references", "mime-version", "content-type"),
+        *("content-transfer-encoding", "content-disposition", "content-id"),
+    }
 )
 # Fields that are ours to set, or that tell of the way so far.
 _OURS = re.compile(
@@ -34,7 +38,9 @@ _MARK = re.compile(
     rb"^--(?P<line>[^\r\n]{1,200})|^content-type:[ \t]*multipart/(?P<rest>(?:[^\r\n]|\r\n[ \t])*)",
     re.IGNORECASE | re.MULTILINE,
 )
-_BOUNDARY = re.compile(rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
+_BOUNDARY = re.compile(
+    rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE
+)
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _registry = HeaderRegistry()
@@ -42,7 +48,7 @@ _registry = HeaderRegistry()
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A message that came as bytes; `content` has no From, Reply-To, Message-ID and Bcc any more."""
+    """A message that came as bytes; `content` has no From, Reply-To and Bcc any more."""
 
     to: Sequence[Mailbox]
     cc: Sequence[Mailbox]
@@ -183,10 +189,11 @@ class _Reading:
             self._problems.append(Problem("sender", "invalid", message))
 
     def _mailboxes(self, name: str, value: str) -> Iterable[Mailbox]:
+        if not value:
+            return
         parsed = _parsed(name, value)
-        if not isinstance(parsed, AddressHeader) or (parsed.defects and value):
-            if value:
-                self._problems.append(Problem(name, "malformed", "This is no list of addresses."))
+        if parsed is None or parsed.defects:
+            self._problems.append(Problem(name, "malformed", "This is no list of addresses."))
             return
         for each in parsed.addresses:
             try:
@@ -204,7 +211,7 @@ def _mailbox(name: str, email: str, value: str) -> Mailbox:
     return Mailbox(address.address(email), name)
 
 
-def _parsed(name: str, value: str) -> object:
+def _parsed(name: str, value: str) -> Any:  # noqa: ANN401 - made up by the registry
     try:
         return _registry(name, value)
     except (HeaderParseError, ValueError, IndexError, AttributeError, TypeError):

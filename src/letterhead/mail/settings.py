@@ -45,7 +45,7 @@ class DefaultSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpSettings:
-    """The portal's own mail server sends. The password is not part of it, only whether there is one."""
+    """The portal's own mail server sends; of the password it only says whether there is one."""
 
     provider: str = "other"
     server: str = ""
@@ -222,7 +222,7 @@ def _typed_password_problems(typed: Secret) -> Iterable[Problem]:
 
 
 def _sign_in_problems(draft: SmtpSettings, already: frozenset[str]) -> Iterable[Problem]:
-    """Say what is missing of login and password: both or none; none only for a relay or in plain."""
+    """Say what is missing of login and password: both or none; none for a relay or in plain."""
     if not draft.allow_ssl:
         if draft.login or draft.password_set:
             message = "A login is never sent unencrypted: tick Allow SSL connection."

@@ -124,7 +124,7 @@ async def trouble(reading: AsyncConnection, connection_id: int, version: int) ->
 
 
 async def _way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] | None:
-    """The settings that a lane uses: the live ones, those under test, or none but the platform's."""
+    """The settings that a lane uses: the live ones, those under test, or the platform's."""
     live, upcoming = portal.c.live_version, portal.c.next_version
     version = func.coalesce(upcoming, live) if kind is Lane.TEST else live
     columns = settings.c
@@ -185,8 +185,7 @@ def _is(connection_id: int) -> ColumnElement[bool]:
 def _waits_behind(connection_id: int) -> ColumnElement[bool]:
     """The recipients whose mail takes a connection: a portal's own, or the platform's."""
     if connection_id != PLATFORM:
-        own = (recipient.c.portal_id == connection_id) & (recipient.c.lane == Lane.LIVE.value)
-        return own
+        return (recipient.c.portal_id == connection_id) & (recipient.c.lane == Lane.LIVE.value)
     smtp = select(portal.c.id).join(
         settings,
         (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),

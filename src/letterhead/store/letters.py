@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select, tuple_
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
@@ -84,7 +84,7 @@ async def _addressees(
         .where(recipient.c.message_id.in_(message_ids), ~recipient.c.copy)
         .order_by(recipient.c.id)
     )
-    found: dict[str, list[Row[tuple[str, str, str]]]] = {each: [] for each in message_ids}
+    found: dict[str, list[Any]] = {each: [] for each in message_ids}
     for row in await connection.execute(query):
         found[row.message_id].append(row)
     return {key: tuple(Addressee(row.id, row.email) for row in rows) for key, rows in found.items()}

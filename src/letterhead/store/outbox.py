@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Update,
+    and_,
     bindparam,
     case,
     exists,
@@ -172,7 +173,7 @@ class Outbox:
         async with self._database.settle() as writing:
             rows = (await writing.execute(query)).all()
             left = [row for row in rows if row.dot_sent]
-            await _note(writing, left, EventKind.UNCERTAIN, "connection-lost", now)
+            await _note(writing, left, EventKind.UNCERTAIN, fault="connection-lost", now=now)
         return len(rows)
 
     async def expire(self, now: datetime) -> int:
@@ -187,7 +188,7 @@ class Outbox:
         )
         async with self._database.settle() as writing:
             rows = (await writing.execute(query)).all()
-            await _note(writing, rows, EventKind.FAILED, "expired", now)
+            await _note(writing, rows, EventKind.FAILED, fault="expired", now=now)
         return len(rows)
 
     async def _change(self, query: Update) -> bool:
@@ -197,8 +198,11 @@ class Outbox:
 
 def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401
     columns = recipient.c
-    return (QUEUED & (columns.portal_id == portal_id) & (columns.lane == lane.value)) & (
-        columns.due <= now
+    return and_(
+        QUEUED,
+        columns.portal_id == portal_id,
+        columns.lane == lane.value,
+        columns.due <= now,
     )
 
 
@@ -298,6 +302,7 @@ async def _note(
     writing: AsyncConnection,
     rows: Sequence[Row[Any]],
     kind: EventKind,
+    *,
     fault: str,
     now: datetime,
 ) -> None:

@@ -60,13 +60,13 @@ class PlatformRows:
     ) -> Secret:
         """Make a key; only its digest is kept, so this is the one time that it can be seen."""
         made = Secret(f"lh_{secrets.token_urlsafe(_KEY_BYTES)}")
-        await self._insert_key(made, portal_id, name, scopes, now)
+        await self._insert_key(made, portal_id, name, scopes, now=now)
         return made
 
     async def keep_platform_key(self, known: Secret, now: datetime) -> None:
         """Keep a platform key that the operator chose, once."""
         if await self.principal(known.reveal()) is None:
-            await self._insert_key(known, None, "bootstrap", (), now)
+            await self._insert_key(known, None, "bootstrap", (), now=now)
 
     async def principal(self, shown: str) -> Principal | None:
         """Whose key it is; None for one that never was or is revoked."""
@@ -96,6 +96,7 @@ class PlatformRows:
         portal_id: int | None,
         name: str,
         scopes: Iterable[Scope],
+        *,
         now: datetime,
     ) -> None:
         await self._connection.execute(

@@ -1,7 +1,7 @@
 """A portal's settings: the live version, the next one, and those that were live before."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,7 @@ class Version:
     """One version of a portal's settings; number 0 is the platform's route as it comes."""
 
     number: int = 0
-    settings: Settings = DefaultSettings()
+    settings: Settings = field(default_factory=DefaultSettings)
     saved_at: datetime | None = None
     live_since: datetime | None = None
 

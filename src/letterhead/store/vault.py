@@ -34,7 +34,7 @@ class Vault:
         return _key_id(self._newest) + nonce + sealed
 
     def open(self, sealed: bytes, destination: Sequence[object]) -> Secret | None:
-        """Open what was sealed for this very destination; None if it was not, or the key is gone."""
+        """Open what was sealed for this very destination; None if it was not, or lacks its key."""
         cipher = self._ring.get(sealed[:_ID_BYTES])
         nonce, rest = sealed[_ID_BYTES:][:_NONCE_BYTES], sealed[_ID_BYTES + _NONCE_BYTES :]
         if cipher is None:

@@ -70,7 +70,7 @@ class Handover:
     def within(self, seconds: float) -> float:
         """The part of `seconds` that the limit of the whole attempt leaves."""
         left = self._ends - self._loop.time()
-        return seconds if seconds < left else left
+        return min(left, seconds)
 
     def reach(self, stage: Stage) -> None:
         self.stage = stage

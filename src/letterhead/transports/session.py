@@ -24,7 +24,7 @@ _REFUSED = 400  # and above
 _KEYWORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ =]?(.*)")  # AUTH=LOGIN was a common mistake
 
 
-class Declined(Exception):  # noqa: N818 - see the style: named after what happened
+class Declined(Exception):
     """The attempt has its answer before its end; never leaves `transports`."""
 
     def __init__(self, answer: Answer) -> None:

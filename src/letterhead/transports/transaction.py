@@ -10,6 +10,7 @@ from letterhead.transports.base import BeforeDot
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
 from letterhead.transports.session import OK, Offers, Session, out_of_step
+from letterhead.transports.wire import BLOCK
 
 GO_AHEAD = 354
 CLOSING = 421
@@ -26,12 +27,11 @@ async def transact(
 ) -> Answer:
     """Hand one message over; Unreachable if the connection breaks meanwhile."""
     if problem := _unsendable(envelope, session.offers):
+        handover.reach(problem.stage)
         return problem
     body = wire_form(envelope.content)
     refusal = await _Commands(session, handover).give(_lines(envelope, session.offers, body))
-    if refusal:
-        return refusal
-    return await _message(session, body, before_dot, handover)
+    return refusal or await _message(session, body, before_dot, handover)
 
 
 def wire_form(content: Sequence[bytes]) -> bytes:
@@ -84,22 +84,84 @@ class _Commands:
         self._together = session.offers.pipelining
 
     async def give(self, lines: list[bytes]) -> Reply | None:
-        """Say whether something was refused; if not, the server waits for the message."""
+        """Say what was refused; None means that the server waits for the message."""
         reset = [b"RSET\r\n"] if self._session.begun else []
+        self._handover.reach(Stage.SENDER)
         if self._together:
             self._wire.say(b"".join(reset + lines), replies=len(reset + lines))
         if reset:
             await self._reset(reset[0])
         refusal = await self._each(lines)
-        self._session.begun = self._session.begun and refusal is not None
+        if not refusal:
+            self._session.begun = False  # the final dot ends the transaction, whatever it brings
         return refusal
 
     async def _reset(self, line: bytes) -> None:
-        self._handover.reach(Stage.SENDER)
         said = await self._asked(line, self._handover.timeouts.command)
         if said.code != OK:
             raise Unreachable(Kind.CLOSED, "The server does not go on with the session.")
         self._session.begun = False
 
     async def _each(self, lines: list[bytes]) -> Reply | None:
-        mail, rcpt, data = lines
+        limits = self._handover.timeouts
+        steps = zip(
+            (Stage.SENDER, Stage.RECIPIENT, Stage.MESSAGE),
+            lines,
+            (limits.command, limits.command, limits.data),
+            strict=True,
+        )
+        for at, (stage, line, seconds) in enumerate(steps):
+            self._handover.reach(stage)
+            said = await self._asked(line, seconds)
+            if refusal := _refusal(said, stage):
+                await self._read_on(refusal, len(lines) - at - 1)
+                return refusal
+            self._session.begun = True
+            if stage is not Stage.MESSAGE:
+                self._handover.passed(said)
+        return None
+
+    async def _read_on(self, refusal: Reply, replies: int) -> None:
+        """Hear the answers to what was said together with the command that was refused."""
+        if not self._together or refusal.code == CLOSING:
+            return
+        limits = self._handover.timeouts
+        for _ in range(replies):
+            said = await self._wire.reply(self._handover.within(limits.command))
+            if said.code == GO_AHEAD:  # RFC 2920, section 3.1: an empty message ends it
+                self._wire.say(b".\r\n")
+                await self._wire.reply(self._handover.within(limits.dot))
+
+    async def _asked(self, line: bytes, seconds: float) -> Said:
+        if not self._together:
+            self._wire.say(line)
+        return await self._wire.reply(self._handover.within(seconds))
+
+
+def _refusal(said: Said, stage: Stage) -> Reply | None:
+    if said.code >= _REFUSED:
+        return said.to(stage)
+    if (said.code == GO_AHEAD) is not (stage is Stage.MESSAGE) or said.code < OK:
+        raise out_of_step(said)
+    return None
+
+
+async def _message(
+    session: Session, body: bytes, before_dot: BeforeDot, handover: Handover
+) -> Answer:
+    """Send the message and its final dot; a small one leaves in one write with the dot."""
+    wire, limits = session.wire, handover.timeouts
+    rest = body
+    if len(body) > BLOCK:
+        await wire.pour(body, seconds=limits.block)
+        rest = b""
+    if not await before_dot():
+        wire.abort()
+        return Break(Stage.MESSAGE, Kind.STALE, "The time for this attempt was over.")
+    wire.check()
+    handover.after_dot = True
+    wire.say(rest + b".\r\n")
+    said = await wire.reply(handover.within(limits.dot))
+    if said.code >= _OK_LIMIT and said.code < _REFUSED:
+        raise out_of_step(said)
+    return said.to(Stage.MESSAGE)

@@ -163,7 +163,7 @@ class Wire(asyncio.Protocol):
         except Unreachable as error:
             self._fail(error)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._lost = self._lost or Unreachable(Kind.CLOSED, "The server closed the connection.")
         self._wake()
         self._stop_timer()

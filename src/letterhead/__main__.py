@@ -1,0 +1,5 @@
+"""`python -m letterhead`."""
+
+from letterhead.cli import main
+
+main()

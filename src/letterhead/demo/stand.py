@@ -1,0 +1,143 @@
+"""What the demo runs on: a mail server and a Letterhead of its own, on free ports."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+
+from letterhead.demo import certificate
+
+LOGIN = "office@hart.example"
+SERVER = "localhost"
+
+_START = 20.0  # seconds
+_END = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Everything that the journey needs to know."""
+
+    address: str  # of the API
+    key: str  # of the platform
+    smtp_port: int
+    password: str
+    journal: Path
+    mailbox: Path
+
+
+@contextmanager
+def stand() -> Iterator[Stand]:
+    """Start both, and end both."""
+    with TemporaryDirectory(prefix="letterhead-demo-") as name, ExitStack() as ends:
+        folder = Path(name)
+        password, key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
+        files = certificate.made(folder, SERVER)
+        mailbox = folder / "mailbox"
+        mailbox.mkdir()
+        upstream, smtp_port = start_upstream(folder, files, password)
+        ends.callback(end, upstream)
+        environment = {
+            "LETTERHEAD_DATA_DIR": str(folder / "data"),
+            "LETTERHEAD_LISTEN": "127.0.0.1:0",
+            "LETTERHEAD_ALLOW_DESTINATIONS": f"127.0.0.0/8:{smtp_port}",
+            "LETTERHEAD_CA_FILE": str(files.authority),
+            "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
+        }
+        service, address = start_service(environment, folder / "log")
+        ends.callback(end, service)
+        yield Stand(address, key, smtp_port, password, folder / "journal", mailbox)
+
+
+def start_upstream(
+    folder: Path, files: certificate.Files, password: str, *options: str
+) -> tuple[subprocess.Popen[str], int]:
+    """Start the mail server; gives its process and its port."""
+    secret = folder / "password"
+    secret.touch(mode=0o600)
+    secret.write_text(password, "utf-8")
+    arguments = {
+        "--certificate": files.certificate,
+        "--key": files.key,
+        "--login": LOGIN,
+        "--password-file": secret,
+        "--journal": folder / "journal",
+        "--keep": folder / "mailbox",
+    }
+    command = [sys.executable, "-m", "letterhead.demo.upstream", *options]
+    for name, value in arguments.items():
+        command += [name, str(value)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    return process, int(json.loads(_first_line(process))["port"])
+
+
+def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[str], str]:
+    """Start `letterhead serve`, and wait until it answers; gives its process and its address."""
+    inherited = {key: value for key, value in os.environ.items() if _is_neutral(key)}  # noqa: TID251
+    with log.open("a", encoding="utf-8") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "letterhead", "serve"],
+            env={**inherited, **settings},
+            stdout=subprocess.DEVNULL,
+            stderr=written,
+            text=True,
+        )
+    return process, _address(process, log)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ask a process to stop, and wait until it has."""
+    process.terminate()
+    try:
+        process.wait(_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def _is_neutral(name: str) -> bool:
+    """The demo does not take over what is set for a real installation."""
+    return not name.startswith("LETTERHEAD_")
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise RuntimeError("The mail server of the demo did not start.")
+    return line
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """The service says in its log where it listens."""
+    ends = time.monotonic() + _START
+    while time.monotonic() < ends and process.poll() is None:
+        if (port := _port(log)) and _answers(address := f"http://127.0.0.1:{port}"):
+            return address
+        time.sleep(0.05)
+    last = log.read_text("utf-8").strip().splitlines()[-1:]
+    raise RuntimeError(f"The service did not start: {' '.join(last)}")
+
+
+def _port(log: Path) -> int | None:
+    for line in reversed(log.read_text("utf-8").splitlines()):
+        if line.startswith("{") and (entry := json.loads(line))["event"] == "serving":
+            return int(entry["port"])
+    return None
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz", timeout=2).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,58 @@
+"""The way out that keeps mail in a folder: for demos, and a platform that sends nothing yet."""
+
+import asyncio
+import os
+import secrets
+import time
+from pathlib import Path
+
+from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.server import Envelope
+from letterhead.transports.base import BeforeDot, Passed, Watch
+
+
+class CaptureTransport:
+    """Writes one `.eml` a recipient; the envelope stands in fields of its own on top."""
+
+    connections = 4
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
+        if not await before_dot():
+            return Break(Stage.MESSAGE, Kind.STALE, "The time for this attempt was over.")
+        try:
+            name = await asyncio.to_thread(self._write, envelope)
+        except OSError as error:
+            text = f"4.3.1 The mail cannot be captured: {error.strerror}."
+            return Reply(Stage.MESSAGE, 452, text)
+        return Reply(Stage.MESSAGE, 250, f"2.0.0 captured as {name}")
+
+    async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
+        began = time.perf_counter()
+        answer = await self.send(envelope, before_dot)
+        ms = (time.perf_counter() - began) * 1000
+        detail = answer.text if isinstance(answer, Reply) else answer.detail
+        ok = isinstance(answer, Reply) and answer.positive
+        watch(Passed(Stage.MESSAGE, ok=ok, ms=ms, detail=detail))
+        return answer
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def _write(self, envelope: Envelope) -> str:
+        """Write beside, then rename: whoever watches the folder sees whole files only."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{time.time_ns():020}-{secrets.token_hex(4)}.eml"
+        path = self._folder / f".{name}"
+        with open(path, "xb", opener=_private) as file:
+            file.write(f"X-Letterhead-Envelope-From: {envelope.sender}\r\n".encode())
+            file.write(f"X-Letterhead-Envelope-To: {envelope.recipient}\r\n".encode())
+            file.writelines(envelope.content)
+        path.rename(self._folder / name)
+        return name
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,62 @@
+"""A few open sessions with one server: used again while fresh, and taken leave of in time."""
+
+import asyncio
+
+from letterhead.transports.handover import Handover
+from letterhead.transports.session import Opening, Session
+
+IDLE = 30.0  # seconds; servers hang up after minutes, and a few sessions are not missed
+MESSAGES = 100  # over one session; many servers allow no more
+
+
+class Sessions:
+    """Keeps the sessions that nobody uses at the moment, the freshest on top."""
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._idle: list[Session] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def waiting(self) -> Session | None:
+        """A session that is open already, if there is one."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.wire.quiet:
+                return session
+            session.wire.abort()
+        return None
+
+    async def fresh(self, handover: Handover) -> Session:
+        """A new session; Unreachable or Declined if there can be none."""
+        return await self._opening.open(handover)
+
+    def keep(self, session: Session) -> None:
+        """Keep a session for the next message, unless it has carried enough or is not usable."""
+        session.messages += 1
+        if session.messages >= MESSAGES or not session.wire.quiet:
+            session.wire.leave()
+            return
+        session.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(session)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(IDLE, self._tidy)
+
+    async def close(self) -> None:
+        """Take leave of all, and wait until the servers have heard it."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        leaving, self._idle = self._idle, []
+        for session in leaving:
+            session.wire.leave()
+        for session in leaving:
+            await session.wire.gone()
+
+    def _tidy(self) -> None:
+        loop = asyncio.get_running_loop()
+        old = [each for each in self._idle if each.idle_since + IDLE <= loop.time()]
+        self._idle = [each for each in self._idle if each not in old]
+        for session in old:
+            session.wire.leave()
+        rest = min((each.idle_since for each in self._idle), default=None)
+        self._timer = loop.call_at(rest + IDLE, self._tidy) if rest is not None else None

@@ -1,0 +1,85 @@
+"""The way out over SMTP: one message for one recipient, over sessions that are used again."""
+
+import asyncio
+import ssl
+
+from letterhead.egress import Egress
+from letterhead.errors import Unreachable
+from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.server import Envelope, Server
+from letterhead.transports.base import BeforeDot, Watch
+from letterhead.transports.handover import BRISK, PATIENT, Handover
+from letterhead.transports.session import Declined, Opening, Session
+from letterhead.transports.sessions import Sessions
+from letterhead.transports.transaction import CLOSING, transact
+
+
+class SmtpTransport:
+    """Hands messages to one server, over `server.connections` connections at most."""
+
+    def __init__(self, server: Server, egress: Egress, *, tls: ssl.SSLContext, ehlo: str) -> None:
+        self.connections = server.connections
+        self._opening = Opening(server, egress, tls, ehlo)
+        self._sessions = Sessions(self._opening)
+        self._seats = asyncio.Semaphore(server.connections)
+
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
+        """
+        Hand one message over.
+
+        A server may hang up on an idle session at any time, so what it says to the first command
+        over a used one does not count: the message is tried once more over a new session.
+        """
+        async with self._seats:
+            if session := self._sessions.waiting():
+                handover = Handover(PATIENT)
+                answer = await self._over(session, envelope, before_dot, handover)
+                if not _hung_up(answer):
+                    return answer
+            return await self._anew(envelope, before_dot, Handover(PATIENT))
+
+    async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
+        """Hand one message over by a new session, and tell each stage to `watch`."""
+        handover = Handover(BRISK, watch)
+        async with self._seats:
+            answer = await self._anew(envelope, before_dot, handover)
+        if isinstance(answer, Reply) and answer.positive:
+            handover.passed(f"{answer.code} {answer.text}")
+        else:
+            handover.failed(answer)
+        return answer
+
+    async def close(self) -> None:
+        await self._sessions.close()
+
+    async def _anew(self, envelope: Envelope, before_dot: BeforeDot, handover: Handover) -> Answer:
+        try:
+            session = await self._sessions.fresh(handover)
+        except Declined as declined:
+            return declined.answer
+        except Unreachable as error:
+            return handover.broken(error)
+        return await self._over(session, envelope, before_dot, handover)
+
+    async def _over(
+        self, session: Session, envelope: Envelope, before_dot: BeforeDot, handover: Handover
+    ) -> Answer:
+        try:
+            answer = await transact(session, envelope, before_dot, handover)
+        except Unreachable as error:
+            session.wire.abort()
+            return handover.broken(error)
+        except BaseException:
+            session.wire.abort()
+            raise
+        self._sessions.keep(session)
+        return answer
+
+
+def _hung_up(answer: Answer) -> bool:
+    """Whether a used session was over before the message had begun."""
+    if answer.stage is not Stage.SENDER:
+        return False
+    if isinstance(answer, Break):
+        return answer.kind is Kind.CLOSED
+    return answer.code == CLOSING
