@@ -1,1 +1,1 @@
-"""Tests."""
+"""Real servers that stand in for the outside world."""

@@ -147,9 +147,10 @@ async def _go_live(desk: Desk, version: Version, now: datetime) -> None:
 
 
 def _progress(version: Version | None, proof: Proof | None, *, live: bool = False) -> Progress:
+    saved = version if version and version.number else None  # nobody has saved version 0
     return Progress(
-        settings=version.settings if version else None,
-        live=live,
+        settings=saved.settings if saved else None,
+        live=live and saved is not None,
         test_accepted=proof is not None and proof.stands,
         test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
     )

@@ -28,7 +28,7 @@ class Sent:
     """The next server has answered 250, or the mail was captured."""
 
     reply: Reply
-    status: Status = Status.SENT
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Attempt:
 def judge(answer: Answer, attempt: Attempt, *, now: datetime) -> Outcome:
     """Say what an answer means for the recipient and the connection."""
     if isinstance(answer, Reply) and answer.positive:
-        return Sent(answer)
+        return Sent(answer, Status.CAPTURED if answer.captured else Status.SENT)
     if isinstance(answer, Break) and answer.kind is Kind.STALE:
         return Returned()
     fault = faults.of(answer)

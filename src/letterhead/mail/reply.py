@@ -49,6 +49,7 @@ class Reply:
     stage: Stage
     code: int
     text: str = ""
+    captured: bool = False  # ours: the mail is kept here and does not leave
 
     @property
     def enhanced(self) -> str | None:

@@ -27,7 +27,7 @@ class CaptureTransport:
         except OSError as error:
             text = f"4.3.1 The mail cannot be captured: {error.strerror}."
             return Reply(Stage.MESSAGE, 452, text)
-        return Reply(Stage.MESSAGE, 250, f"2.0.0 captured as {name}")
+        return Reply(Stage.MESSAGE, 250, f"2.0.0 captured as {name}", captured=True)
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         began = time.perf_counter()

@@ -1,0 +1,65 @@
+"""Fixtures that several folders of tests share: the real servers, one of each a worker."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from tests.servers import bind, certificates, daemons, postfix
+from tests.servers.bind import Bind
+from tests.servers.certificates import Certificates
+from tests.servers.postfix import Postfix
+
+
+def open_folder(name: str) -> Path:
+    """A folder that servers under users of their own may enter; pytest's are closed to them."""
+    folder = Path(mkdtemp(prefix=f"letterhead-{name}-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def net(worker_id: str) -> str:
+    """The loopback network of this worker: its servers have the standard ports there."""
+    return f"127.0.{10 + int(worker_id.removeprefix('gw') if worker_id != 'master' else 99)}"
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def mail_server(certs: Certificates, net: str) -> Iterator[Postfix]:
+    """Postfix with Dovecot's logins."""
+    daemons.demand("postfix", "dovecot")
+    folder = open_folder("postfix")
+    server = postfix.start(folder, certs, net)
+    yield server
+    postfix.end(server)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def name_server(net: str) -> Iterator[Bind]:
+    """BIND: the names of the mail servers, and names that lead where no mail may go."""
+    daemons.demand("named")
+    folder = open_folder("bind")
+    server = bind.start(
+        folder,
+        [
+            f"mail A {net}.1",
+            f"nostarttls A {net}.2",
+            f"expired A {net}.3",
+            f"selfsigned A {net}.4",
+            f"wrongname A {net}.5",
+            f"closed A {net}.6",
+            "private A 10.20.30.40",
+            "alias CNAME localhost.",
+        ],
+    )
+    yield server
+    daemons.end(server.process)
+    shutil.rmtree(folder)

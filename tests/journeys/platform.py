@@ -1,0 +1,79 @@
+"""A running Letterhead, and the platform that speaks to it."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from letterhead.demo.stand import end, start_service
+
+KEY = "a-platform-key-of-the-tests"
+DONE = frozenset({"sent", "captured", "failed", "cancelled", "suppressed", "uncertain"})
+
+
+class Platform:
+    """`letterhead serve` in a process of its own, and calls of its API with the platform's key."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        self._settings = {
+            "LETTERHEAD_DATA_DIR": str(folder / "data"),
+            "LETTERHEAD_LISTEN": "127.0.0.1:0",
+            "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": KEY,
+            "LETTERHEAD_PLATFORM_NAME": "Desk",
+            "LETTERHEAD_DEFAULT_FROM": "no-reply@desk.test",
+            **settings,
+        }
+        self.start()
+
+    def start(self) -> None:
+        """Start it; on a free port, so the address changes with each start."""
+        self.log = self.folder / f"log-{time.monotonic_ns()}"
+        self.process, self.address = start_service(self._settings, self.log)
+        self.http = httpx.Client(
+            base_url=self.address, headers={"Authorization": f"Bearer {KEY}"}, timeout=60
+        )
+
+    def stop(self) -> None:
+        self.http.close()
+        end(self.process)
+
+    def kill(self) -> None:
+        """End it as a power cut of the process would: SIGKILL."""
+        self.http.close()
+        self.process.kill()
+        self.process.wait()
+
+    def call(self, method: str, path: str, body: object = None, *, portal: str = "") -> Any:
+        """Call a route that is expected to answer 2xx, and give what it answers."""
+        headers = {"X-Portal": portal} if portal else {}
+        answer = self.http.request(method, f"/v1{path}", json=body, headers=headers)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def refused(self, method: str, path: str, body: object = None, *, portal: str = "") -> Any:
+        """Call a route that is expected to refuse, and give the problem."""
+        headers = {"X-Portal": portal} if portal else {}
+        answer = self.http.request(method, f"/v1{path}", json=body, headers=headers)
+        assert answer.is_error, f"{method} {path}: {answer.status_code} {answer.text}"
+        assert answer.headers["content-type"] == "application/problem+json"
+        return answer.json()
+
+    def message(self, portal: str, message_id: str) -> Any:
+        return self.call("GET", f"/messages/{message_id}", portal=portal)
+
+    def statuses(self, portal: str, message_id: str) -> list[str]:
+        found = self.message(portal, message_id)
+        return [each["status"] for each in found["recipients"]]
+
+    def wait_for(self, portal: str, message_id: str, *statuses: str) -> Any:
+        """Wait until every recipient has one of `statuses` (by default: is done)."""
+        wanted = frozenset(statuses) or DONE
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            if set(self.statuses(portal, message_id)) <= wanted:
+                return self.message(portal, message_id)
+            time.sleep(0.05)
+        raise AssertionError(f"still {self.message(portal, message_id)}")

@@ -1,0 +1,52 @@
+"""A private BIND: an authoritative name server and resolver for the zone `test`, and no other."""
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers import daemons
+
+_CONFIGURATION = """
+options {
+  directory "@DIR@";
+  listen-on port @PORT@ { 127.0.0.1; };
+  listen-on-v6 { none; };
+  pid-file "named.pid";
+  session-keyfile "session.key";
+  recursion yes;
+  allow-recursion { 127.0.0.0/8; };
+  dnssec-validation no;
+  empty-zones-enable no;
+  max-cache-ttl 1;
+  max-ncache-ttl 1;
+};
+controls { };
+zone "test" { type primary; file "test.zone"; };
+zone "broken" { type primary; file "missing.zone"; };
+zone "." { type primary; file "root.zone"; };
+"""
+_TOP = "$TTL 1\n@ SOA ns.test. postmaster.test. 1 3600 600 86400 1\n@ NS ns.test.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A name server on a free port of 127.0.0.1."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+def start(folder: Path, records: Iterable[str]) -> Bind:
+    """Serve the given records of the zone `test`, each written as in a zone file."""
+    folder.chmod(0o755)
+    port = daemons.free_port()
+    configuration = _CONFIGURATION.replace("@DIR@", str(folder)).replace("@PORT@", str(port))
+    (folder / "named.conf").write_text(configuration, "ascii")
+    (folder / "root.zone").write_text(f"{_TOP}test. NS ns.test.\nns.test. A 127.0.0.1\n", "ascii")
+    zone = "\n".join(["ns A 127.0.0.1", *records, ""])
+    (folder / "test.zone").write_text(_TOP + zone, "ascii")
+    command = ["/usr/sbin/named", "-g", "-c", folder / "named.conf"]
+    process = daemons.start(command, folder / "log")
+    daemons.wait_for("127.0.0.1", port)
+    return Bind(port, process)
