@@ -1,28 +1,36 @@
-"""A platform for each test: Letterhead as a process, set to reach the servers of the tests."""
+"""A Letterhead as a process, set to reach the servers of the tests, and a new portal a test."""
 
+import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.journeys.platform import Platform
+from tests.journeys.platform import Platform, Portal
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 
+_numbers = itertools.count(1)
 
-@pytest.fixture
+
+@pytest.fixture(scope="session")
 def platform(
-    tmp_path: Path, net: str, certs: Certificates, name_server: Bind
+    tmp_path_factory: pytest.TempPathFactory, net: str, certs: Certificates, name_server: Bind
 ) -> Iterator[Platform]:
     """It asks the test's name server, trusts the test's authority, and may reach `net`."""
     running = Platform(
-        tmp_path,
+        tmp_path_factory.mktemp("platform"),
         {
             "LETTERHEAD_DNS_SERVERS": f"127.0.0.1:{name_server.port}",
             "LETTERHEAD_ALLOW_DESTINATIONS": f"{net}.0/24,127.0.0.1",
             "LETTERHEAD_CA_FILE": str(certs.authority),
         },
     )
-    running.call("POST", "/portals", {"slug": "hart", "name": "Hart & Co"})
     yield running
     running.stop()
+
+
+@pytest.fixture
+def hart(platform: Platform) -> Portal:
+    """A portal that nobody has touched yet."""
+    number = next(_numbers)
+    return platform.portal(f"hart-{number}", f"Hart & Co {number}")

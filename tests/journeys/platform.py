@@ -46,34 +46,75 @@ class Platform:
         self.process.kill()
         self.process.wait()
 
-    def call(self, method: str, path: str, body: object = None, *, portal: str = "") -> Any:
+    def captured(self) -> list[Path]:
+        """What the platform's own route has kept."""
+        return sorted((self.folder / "data" / "captured").glob("*.eml"))
+
+    def portal(self, slug: str, name: str = "Hart & Co") -> "Portal":
+        """Add a portal."""
+        added = Portal(self, slug)
+        added.call("POST", "/portals", {"slug": slug, "name": name})
+        return added
+
+
+class Portal:
+    """One portal, and what the platform asks of it."""
+
+    def __init__(self, platform: Platform, slug: str) -> None:
+        self.platform = platform
+        self.slug = slug
+
+    def ask(self, method: str, path: str, body: object = None) -> httpx.Response:
+        headers = {"X-Portal": self.slug}
+        return self.platform.http.request(method, f"/v1{path}", json=body, headers=headers)
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
         """Call a route that is expected to answer 2xx, and give what it answers."""
-        headers = {"X-Portal": portal} if portal else {}
-        answer = self.http.request(method, f"/v1{path}", json=body, headers=headers)
+        answer = self.ask(method, path, body)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    def refused(self, method: str, path: str, body: object = None, *, portal: str = "") -> Any:
+    def refused(self, method: str, path: str, body: object = None) -> Any:
         """Call a route that is expected to refuse, and give the problem."""
-        headers = {"X-Portal": portal} if portal else {}
-        answer = self.http.request(method, f"/v1{path}", json=body, headers=headers)
-        assert answer.is_error, f"{method} {path}: {answer.status_code} {answer.text}"
+        answer = self.ask(method, path, body)
+        assert answer.is_client_error, f"{method} {path}: {answer.status_code} {answer.text}"
         assert answer.headers["content-type"] == "application/problem+json"
         return answer.json()
 
-    def message(self, portal: str, message_id: str) -> Any:
-        return self.call("GET", f"/messages/{message_id}", portal=portal)
+    def settings(self) -> Any:
+        return self.call("GET", self.form)
 
-    def statuses(self, portal: str, message_id: str) -> list[str]:
-        found = self.message(portal, message_id)
-        return [each["status"] for each in found["recipients"]]
+    def save(self, form: Mapping[str, object]) -> Any:
+        return self.call("PUT", self.form, form)
 
-    def wait_for(self, portal: str, message_id: str, *statuses: str) -> Any:
+    def change(self, what: str, body: object = None) -> Any:
+        """Test, confirm, switch on or back."""
+        return self.call("POST", f"{self.form}/{what}", body)
+
+    def refused_change(self, what: str, body: object = None) -> Any:
+        return self.refused("POST", f"{self.form}/{what}", body)
+
+    @property
+    def form(self) -> str:
+        return f"/portals/{self.slug}/email-settings"
+
+    def send(self, message: Mapping[str, object]) -> str:
+        """Hand in one message; gives its id."""
+        found: str = self.call("POST", "/messages", message)["id"]
+        return found
+
+    def message(self, message_id: str) -> Any:
+        return self.call("GET", f"/messages/{message_id}")
+
+    def statuses(self, message_id: str) -> list[str]:
+        return [each["status"] for each in self.message(message_id)["recipients"]]
+
+    def wait_for(self, message_id: str, *statuses: str) -> Any:
         """Wait until every recipient has one of `statuses` (by default: is done)."""
         wanted = frozenset(statuses) or DONE
         ends = time.monotonic() + 60
         while time.monotonic() < ends:
-            if set(self.statuses(portal, message_id)) <= wanted:
-                return self.message(portal, message_id)
+            if set(self.statuses(message_id)) <= wanted:
+                return self.message(message_id)
             time.sleep(0.05)
-        raise AssertionError(f"still {self.message(portal, message_id)}")
+        raise AssertionError(f"still {self.message(message_id)}")

@@ -35,15 +35,19 @@ class Postfix:
         files = (self.folder / "maildrop" / "all" / "new").glob("*")
         return [_read(each.read_bytes()) for each in files]
 
-    def wait_for(self, count: int, *, subject: str) -> list[Arrived]:
-        """Wait until so many mails with `subject` at its start are in the mailbox."""
+    def wait_for(self, count: int, *, subject: str, recipient: str = "") -> list[Arrived]:
+        """Wait until so many mails whose subject begins so are in the mailbox."""
         ends = time.monotonic() + 30
-        while time.monotonic() < ends:
-            found = [each for each in self.arrived() if each.message["Subject"].startswith(subject)]
-            if len(found) >= count:
-                return found
+        found: list[Arrived] = []
+        while len(found) < count:
+            assert time.monotonic() < ends, f"{len(found)} of {count} mails arrived"
             time.sleep(0.05)
-        raise AssertionError(f"{len(found)} of {count} mails arrived")
+            found = [
+                each
+                for each in self.arrived()
+                if each.message["Subject"].startswith(subject) and recipient in {"", each.recipient}
+            ]
+        return found
 
 
 def start(folder: Path, certificates: Certificates, net: str) -> Postfix:

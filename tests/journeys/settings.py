@@ -1,0 +1,30 @@
+"""The walk through Email Settings that many journeys begin with."""
+
+import re
+from typing import Any
+
+from tests.journeys.forms import Form
+from tests.journeys.platform import Portal
+from tests.servers.postfix import Postfix
+
+
+def code_of(server: Postfix, recipient: str) -> str:
+    """The code in the test mail that arrived for `recipient`."""
+    arrived = server.wait_for(1, subject="Test mail for ", recipient=recipient)
+    found = re.search(r"^\s+(\d{6})\s*$", arrived[-1].message.get_content(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def states(overview: Any) -> dict[str, str]:
+    return {each["step"]: each["state"] for each in overview["checklist"]}
+
+
+def go_live(portal: Portal, server: Postfix, form: Form) -> Any:
+    """Save, test, confirm, switch on."""
+    recipient = f"test-{portal.slug}@client.test"
+    portal.save(form)
+    tested = portal.change("test", {"to": recipient})
+    assert tested["accepted"], tested
+    portal.change("confirm", {"code": code_of(server, recipient)})
+    return portal.change("switch-on")
