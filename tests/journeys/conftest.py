@@ -27,6 +27,7 @@ def platform(
     )
     yield running
     running.stop()
+    assert running.errors() == []
 
 
 @pytest.fixture

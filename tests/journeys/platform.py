@@ -46,6 +46,13 @@ class Platform:
         self.process.kill()
         self.process.wait()
 
+    def errors(self) -> list[str]:
+        """What the service has logged as a fault of its own."""
+        lines = [
+            line for each in self.folder.glob("log-*") for line in each.read_text().splitlines()
+        ]
+        return [line for line in lines if '"level": "error"' in line or "Traceback" in line]
+
     def captured(self) -> list[Path]:
         """What the platform's own route has kept."""
         return sorted((self.folder / "data" / "captured").glob("*.eml"))

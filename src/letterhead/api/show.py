@@ -106,7 +106,11 @@ def message(found: Found, *, held: bool) -> Json:
 
 def events(found: Found, rows: Sequence[Any]) -> list[Json]:
     """The timeline of a message, from its being accepted on."""
-    accepted = {"kind": EventKind.ACCEPTED.value, "at": moment(found.message.created_at)}
+    accepted = {
+        "kind": EventKind.ACCEPTED.value,
+        "at": moment(found.message.created_at),
+        **dict.fromkeys(("recipient", "email", "reply", "fault", "until")),
+    }
     return [accepted, *map(_event, rows)]
 
 

@@ -5,7 +5,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import retry
@@ -62,7 +72,8 @@ class Connections:
                 return
             await writing.execute(delete(connection).where(_is(route.connection_id)))
             if before.paused:
-                later = recipient.c.expires + int((now - before.since).total_seconds() * 1_000_000)
+                pause = round((now - before.since).total_seconds() * 1_000_000)
+                later = type_coerce(recipient.c.expires, BigInteger) + pause  # see tables.Moment
                 await writing.execute(
                     update(recipient)
                     .where(QUEUED, _waits_behind(route.connection_id))
