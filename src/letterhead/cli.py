@@ -13,6 +13,7 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from structlog.tracebacks import ExceptionDictTransformer
 
 from letterhead import __version__, demo, service
 from letterhead.actions import portals
@@ -252,11 +253,19 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _log_to_stderr() -> None:
-    """Log events with fields: for people at a terminal, as JSON lines elsewhere."""
+    """
+    Log events with fields: for people at a terminal, as JSON lines elsewhere.
+
+    Tracebacks never show the values of variables: a password may be among them.
+    """
+    frames = ExceptionDictTransformer(show_locals=False)
     last = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if sys.stderr.isatty()
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [
+            structlog.processors.ExceptionRenderer(frames),
+            structlog.processors.JSONRenderer(),
+        ]
     )
     structlog.configure(
         processors=[

@@ -105,7 +105,7 @@ class Service:
                 tasks.create_task(self._lanes.run(self._drain)),
                 tasks.create_task(sweep.run()),
             ]
-            log.info("serving", address=self._config.public_url, port=listening.getsockname()[1])
+            log.info("serving", port=listening.getsockname()[1])
             await server.serve(sockets=[listening])
             await self._end(workers)
             for task in writers:

@@ -70,7 +70,8 @@ async def accept_batch(request: Request, office: OfficeOf, asking: MaySend) -> R
     good = [Asked(item, *key.of(at)) for at, item in enumerate(items) if isinstance(item, Message)]
     kept = iter(await office.intake.accept(portal, good, now) if good else [])
     answers = [next(kept) if isinstance(item, Message) else item for item in items]
-    return JSONResponse({"items": [_item(each) for each in answers]}, status_code=202)
+    content = pydantic_core.to_json({"items": [_item(each) for each in answers]})
+    return Response(content, status_code=202, media_type=JSON)
 
 
 def _message(body: bytes, asking: Principal, now: datetime) -> Message:

@@ -87,7 +87,8 @@ def install(app: FastAPI) -> None:
         return _response({**found, "status": error.status_code}, error.headers)
 
     @app.exception_handler(Exception)
-    async def faults(_request: Request, _error: Exception) -> JSONResponse:
+    async def faults(request: Request, error: Exception) -> JSONResponse:
+        log.error("request broke", route=request.scope.get("path"), exc_info=error)
         title = "Something went wrong on our side."
         found = {"type": URN + "fault", "title": title, "status": 500, "detail": "It is logged."}
         return _response(found)

@@ -41,24 +41,24 @@ class MessageBody(Body):
 
     from_name: str | None = None
     reply_to: Annotated[MailboxBody, BeforeValidator(_mailbox)] | None = None
-    to: list[MailboxBody] = []
-    cc: list[MailboxBody] = []
-    bcc: list[MailboxBody] = []
+    to: list[MailboxBody] = Field(default_factory=list)
+    cc: list[MailboxBody] = Field(default_factory=list)
+    bcc: list[MailboxBody] = Field(default_factory=list)
     subject: str = ""
     text: str | None = None
     html: str | None = None
-    attachments: list[AttachmentBody] = []
-    headers: dict[str, str] = {}
+    attachments: list[AttachmentBody] = Field(default_factory=list)
+    headers: dict[str, str] = Field(default_factory=dict)
     class_: Literal["business", "system"] = Field("business", alias="class")
     on_uncertain: Literal["resend", "hold"] = "resend"
     send_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
-    metadata: dict[str, str | int | float | bool | None] = {}
+    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
 
 class BatchBody(Body):
     """Up to 1,000 messages that are kept with one commit."""
 
-    messages: list[MessageBody] = []
+    messages: list[MessageBody] = Field(default_factory=list)
 
 
 class Reading:

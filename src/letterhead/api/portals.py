@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
 
 from letterhead.actions import portals
 from letterhead.api import show
@@ -28,7 +29,7 @@ class KeyBody(Body):
     """A key to be issued."""
 
     name: str = "API key"
-    scopes: list[str] = [Scope.SEND.value, Scope.READ.value]
+    scopes: list[str] = Field(default_factory=lambda: [Scope.SEND.value, Scope.READ.value])
 
 
 @router.post("/portals", status_code=201, openapi_extra=takes(PortalBody))

@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from email.header import Header
 
 from letterhead.mail.address import Mailbox
@@ -79,11 +79,9 @@ def _field(name: str, value: str) -> bytes:
 
 
 def _must_encode(value: str) -> bool:
-    return not value.isascii() or "=?" in value or _longest(value.split(" ")) > _WORD
-
-
-def _longest(words: Sequence[str]) -> int:
-    return max(map(len, words))
+    if not value.isascii() or "=?" in value:
+        return True
+    return len(value) > _WORD and max(map(len, value.split(" "))) > _WORD
 
 
 def _folded(name: str, value: str) -> str:

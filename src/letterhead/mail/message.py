@@ -25,7 +25,6 @@ _MEDIA_TYPE = re.compile(
     rf'{_TOKEN}/{_TOKEN}(?:; ?{_TOKEN}=(?:{_TOKEN}|"[ !#-\[\]-~]{{0,100}}")){{0,5}}'
 )
 _CONTENT_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,200}")
-_TEXT_UNSAFE = re.compile(r"[\x00\ud800-\udfff]")
 
 Scalar = str | int | float | bool | None
 
@@ -115,15 +114,23 @@ def _text_problems(message: Message) -> Iterable[Problem]:
     yield from _problem("subject", header.value_problem(message.subject))
     if message.text is None and message.html is None and not message.attachments:
         yield Problem("text", "required", "Send a text, HTML or an attachment.")
+    sizes = [len(each.content) for each in message.attachments]
     for name, text in (("text", message.text), ("html", message.html)):
-        if text and _TEXT_UNSAFE.search(text):
+        octets = _octets(text or "")
+        if octets is None:
             yield Problem(name, "invalid", "NUL and lone surrogates cannot be sent.")
-    octets = sum(
-        len((each or "").encode("utf-8", "replace")) for each in (message.text, message.html)
-    )
-    if octets + sum(len(each.content) for each in message.attachments) > MESSAGE_LIMIT:
+        sizes.append(octets or 0)
+    if sum(sizes) > MESSAGE_LIMIT:
         megabytes = MESSAGE_LIMIT >> 20
         yield Problem("attachments", "too_large", f"A message has at most {megabytes} MB.")
+
+
+def _octets(text: str) -> int | None:
+    """The length of a text in UTF-8; None if it cannot be sent."""
+    try:
+        return None if "\0" in text else len(text.encode())
+    except UnicodeEncodeError:
+        return None
 
 
 def _header_problems(message: Message) -> Iterable[Problem]:
@@ -163,7 +170,7 @@ def _other_problems(message: Message, now: datetime) -> Iterable[Problem]:
         yield Problem("send_at", "too_late", f"A message can wait {days} days at most.")
     if sum(len(key) + len(str(value)) for key, value in message.metadata.items()) > METADATA_LIMIT:
         yield Problem("metadata", "too_large", f"Use at most {METADATA_LIMIT} characters in all.")
-    if any(_TEXT_UNSAFE.search(f"{key}{value}") for key, value in message.metadata.items()):
+    if any(_octets(f"{key}{value}") is None for key, value in message.metadata.items()):
         yield Problem("metadata", "invalid", "NUL and lone surrogates cannot be kept.")
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
@@ -12,8 +11,6 @@ from letterhead.mail.address import Mailbox
 from letterhead.mail.message import Attachment, Message, MessageClass
 
 _LINE = 900  # characters of a line that is sent as it is; RFC 5322 allows 998
-
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def head(*, sender: Mailbox, reply_to: Sequence[Mailbox], message_id: str) -> bytes:
@@ -76,7 +73,7 @@ def _nested(kind: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _text(kind: str, text: str) -> bytes:
-    lines = _LINE_END.split(text)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if lines[-1]:
         lines.append("")
     whole = "\r\n".join(lines)

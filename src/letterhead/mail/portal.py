@@ -1,5 +1,6 @@
 """A portal, who may ask for what, and the ids that things get."""
 
+import random
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -83,8 +84,10 @@ class Ids:
 
     def __init__(self) -> None:
         self._last = 0  # milliseconds and a counter of 12 bits
+        # An id is no secret: whoever asks for a thing must be allowed to see it.
+        self._random = random.Random(secrets.randbits(128))  # noqa: S311
 
     def new(self, now: datetime) -> str:
         self._last = max(int(now.timestamp() * 1000) << 12, self._last + 1)
         high = self._last >> 12 << 16 | 0x7000 | self._last & 0xFFF
-        return f"{high << 64 | 1 << 63 | secrets.randbits(62):032x}"
+        return f"{high << 64 | 1 << 63 | self._random.getrandbits(62):032x}"

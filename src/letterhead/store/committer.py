@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -83,8 +84,7 @@ class Committer:
             _answer(group, kept)
 
     async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
-        async with self._database.accept() as connection:
-            return await letters.add(connection, submitted)
+        return await self._database.accepting(partial(letters.add, submitted=submitted))
 
 
 def _answer(group: Sequence[_Submission], kept: list[Kept]) -> None:

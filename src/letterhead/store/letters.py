@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import insert, select, tuple_
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
@@ -20,14 +21,12 @@ class LetterRows:
         self._connection = connection
 
     async def add(self, letter: Letter) -> Receipt | KeyReused:
-        return (await add(self._connection, [letter]))[0]
+        return (await self._connection.run_sync(add, [letter]))[0]
 
 
-async def add(
-    connection: AsyncConnection, submitted: Sequence[Letter]
-) -> list[Receipt | KeyReused]:
+def add(connection: Connection, submitted: Sequence[Letter]) -> list[Receipt | KeyReused]:
     """Keep what is new; a letter whose idempotency key is known already is answered from it."""
-    known = await _known(connection, submitted)
+    known = _known(connection, submitted)
     fresh: dict[str, Letter] = {}
     results: list[Receipt | KeyReused] = []
     for letter in submitted:
@@ -36,7 +35,7 @@ async def add(
         if not earlier:
             fresh[letter.id] = letter
             _remember(known, letter)
-    await _insert(connection, list(fresh.values()))
+    _insert(connection, list(fresh.values()))
     return results
 
 
@@ -55,8 +54,8 @@ def _to(letter: Letter) -> tuple[Addressee, ...]:
     return tuple(each for each in letter.addressees if not each.copy)
 
 
-async def _known(
-    connection: AsyncConnection, submitted: Iterable[Letter]
+def _known(
+    connection: Connection, submitted: Iterable[Letter]
 ) -> dict[_KeyOf, tuple[str | None, Receipt]]:
     keys = [(each.portal_id, each.idempotency_key) for each in submitted if each.idempotency_key]
     if not keys:
@@ -65,8 +64,8 @@ async def _known(
     query = select(
         columns.id, columns.portal_id, columns.idempotency_key, columns.request_digest
     ).where(tuple_(columns.portal_id, columns.idempotency_key).in_(keys))
-    rows = (await connection.execute(query)).all()
-    addressees = await _addressees(connection, [row.id for row in rows])
+    rows = connection.execute(query).all()
+    addressees = _addressees(connection, [row.id for row in rows])
     return {
         (row.portal_id, row.idempotency_key): (
             row.request_digest,
@@ -76,8 +75,8 @@ async def _known(
     }
 
 
-async def _addressees(
-    connection: AsyncConnection, message_ids: Sequence[str]
+def _addressees(
+    connection: Connection, message_ids: Sequence[str]
 ) -> Mapping[str, tuple[Addressee, ...]]:
     query = (
         select(recipient.c.message_id, recipient.c.id, recipient.c.email)
@@ -85,20 +84,20 @@ async def _addressees(
         .order_by(recipient.c.id)
     )
     found: dict[str, list[Any]] = {each: [] for each in message_ids}
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         found[row.message_id].append(row)
     return {key: tuple(Addressee(row.id, row.email) for row in rows) for key, rows in found.items()}
 
 
-async def _insert(connection: AsyncConnection, fresh: Sequence[Letter]) -> None:
+def _insert(connection: Connection, fresh: Sequence[Letter]) -> None:
     if not fresh:
         return
-    await connection.execute(insert(message), [_message_row(each) for each in fresh])
-    await connection.execute(
+    connection.execute(insert(message), [_message_row(each) for each in fresh])
+    connection.execute(
         insert(body), [{"message_id": each.id, "content": each.content} for each in fresh]
     )
     rows = [row for each in fresh for row in _recipient_rows(each)]
-    await connection.execute(insert(recipient), rows)
+    connection.execute(insert(recipient), rows)
 
 
 def _message_row(letter: Letter) -> dict[str, Any]:

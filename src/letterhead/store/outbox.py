@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -17,7 +18,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from letterhead.mail import faults
 from letterhead.mail.address import Mailbox
@@ -103,28 +106,15 @@ class Outbox:
             )
             .returning(recipient.c.id)
         )
-        async with self._database.settle() as writing:
-            taken = list(await writing.scalars(take))
-            return await _claims(writing, taken) if taken else []
+        return await self._database.settling(partial(_take, take))
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id."""
-        query = select(body.c.message_id, body.c.content)
-        async with self._database.read() as reading:
-            rows = await reading.execute(query.where(body.c.message_id.in_(list(message_ids))))
-            return {row.message_id: row.content for row in rows}
+        return await self._database.reading(partial(_contents, message_ids=list(message_ids)))
 
     async def settle(self, outcomes: Sequence[Settled]) -> None:
         """Write outcomes down; one whose lease has gone to another worker changes no row."""
-        given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
-        settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
-        async with self._database.settle() as writing:
-            if settled:
-                await writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
-                await writing.execute(insert(event), [_event_row(*each) for each in settled])
-            if given_back:
-                rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
-                await writing.execute(_GIVE_BACK, rows)
+        await self._database.settling(partial(_settle, outcomes=outcomes))
 
     async def mark_dot(self, claim: Claim) -> bool:
         """Note that the final dot comes next; False if the lease has gone."""
@@ -206,7 +196,28 @@ def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def _claims(writing: AsyncConnection, taken: Sequence[str]) -> Sequence[Claim]:
+def _take(take: ReturningUpdate[str], writing: Connection) -> Sequence[Claim]:
+    taken = list(writing.scalars(take))
+    return _claims(writing, taken) if taken else []
+
+
+def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, bytes]:
+    query = select(body.c.message_id, body.c.content).where(body.c.message_id.in_(message_ids))
+    return {row.message_id: row.content for row in reading.execute(query)}
+
+
+def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
+    given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
+    settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
+    if settled:
+        writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
+        writing.execute(insert(event), [_event_row(*each) for each in settled])
+    if given_back:
+        rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
+        writing.execute(_GIVE_BACK, rows)
+
+
+def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Claim]:
     query = (
         select(recipient, message.c.from_name, message.c.reply_to.label("answer_to"))
         .add_columns(message.c.header_id, message.c.on_uncertain, message.c.size)
@@ -214,7 +225,7 @@ async def _claims(writing: AsyncConnection, taken: Sequence[str]) -> Sequence[Cl
         .where(recipient.c.id.in_(taken))
         .order_by(recipient.c.due, recipient.c.id)
     )
-    return [_claim(row) for row in await writing.execute(query)]
+    return [_claim(row) for row in writing.execute(query)]
 
 
 def _claim(row: Row[Any]) -> Claim:
