@@ -16,6 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 from rich.console import Console
 from rich.table import Table
@@ -40,16 +41,23 @@ class Run:
 def measure(on: Stage, messages: int) -> Run:
     """Hand in so many messages as fast as they are taken, and wait until the last has arrived."""
     bodies = [_batch(at) for at in range(messages // BATCH)]
+    with on.journal.open("rb") as journal:
+        journal.read()
+        return _measured(on, messages, bodies, journal)
+
+
+def _measured(on: Stage, messages: int, bodies: list[bytes], journal: BinaryIO) -> Run:
     headers = {"content-type": "application/json"}
-    before = _lines(on.journal)
     used, used_upstream, began = cpu(on.service), cpu(on.upstream), time.perf_counter()
     for body in bodies:
         answer = on.http.post("/messages/batch", content=body, headers=headers)
         if not answer.is_success:
             sys.exit(f"not accepted: {answer.text}")
     accepted = time.perf_counter() - began
-    while _lines(on.journal) - before < messages:
-        time.sleep(0.02)
+    arrived = 0
+    while arrived < messages:
+        time.sleep(0.01)
+        arrived += journal.read().count(b"\n")
     relayed = time.perf_counter() - began
     return Run(
         messages / accepted,
@@ -71,10 +79,6 @@ def _batch(number: int) -> bytes:
         for at in range(BATCH)
     ]
     return json.dumps({"messages": messages}).encode()
-
-
-def _lines(journal: Path) -> int:
-    return journal.read_bytes().count(b"\n")
 
 
 def show(runs: list[Run], messages: int) -> None:

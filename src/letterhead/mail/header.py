@@ -64,8 +64,8 @@ def verbatim(name: str, value: str) -> bytes:
 
 
 def parameter(name: str, value: str) -> str:
-    """A parameter of a field: quoted, or by RFC 2231 where it is not ASCII or long."""
-    if value.isascii() and len(value) < _LINE - len(name):
+    """A parameter of a field: quoted, or by RFC 2231 where it is not ASCII, long, or looks encoded."""
+    if value.isascii() and "=?" not in value and len(value) < _LINE - len(name):
         return f';\r\n {name}="{_escaped(value)}"'
     coded = "".join(_percent(each) for each in value.encode())
     parts = re.findall(r"(?:%..|[^%]){1,50}", f"utf-8''{coded}")
@@ -86,9 +86,11 @@ def _must_encode(value: str) -> bool:
 
 def _folded(name: str, value: str) -> str:
     """Break at single blanks only, so that unfolding gives the very same text."""
+    if value != value.strip():
+        return _encoded(name, value)
     if len(name) + 2 + len(value) <= _LINE:
         return value
-    if "  " in value or "\t" in value or value != value.strip():
+    if "  " in value or "\t" in value:
         return _encoded(name, value)
     pieces = textwrap.wrap(
         value,

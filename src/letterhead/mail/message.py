@@ -18,6 +18,7 @@ METADATA_LIMIT = 4096  # characters of all names and values
 SEND_AT_LIMIT = timedelta(days=366)
 
 _FILENAME_LIMIT = 255
+_MEDIA_TYPE_LIMIT = 255  # it is written in one line
 # Line ends and other controls, and marks that turn the direction of writing.
 _FILENAME_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
@@ -147,13 +148,18 @@ def _attachment_problems(attachments: Sequence[Attachment]) -> Iterable[Problem]
         yield Problem("attachments", "too_many", message)
     for at, each in enumerate(attachments):
         yield from _problem(f"attachments.{at}.filename", _filename_problem(each.filename))
-        kind = each.content_type
-        if not _MEDIA_TYPE.fullmatch(kind) or kind.lower().startswith(("multipart/", "message/")):
+        if not _is_media_type(each.content_type):
             message = "Name a media type such as application/pdf (none of multipart or message)."
             yield Problem(f"attachments.{at}.content_type", "invalid", message)
         if each.content_id is not None and not _CONTENT_ID.fullmatch(each.content_id):
             message = "Use letters, digits and . @ - _ only."
             yield Problem(f"attachments.{at}.content_id", "invalid", message)
+
+
+def _is_media_type(kind: str) -> bool:
+    if len(kind) > _MEDIA_TYPE_LIMIT or not _MEDIA_TYPE.fullmatch(kind):
+        return False
+    return not kind.lower().startswith(("multipart/", "message/"))
 
 
 def _filename_problem(name: str) -> str | None:

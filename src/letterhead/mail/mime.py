@@ -73,11 +73,12 @@ def _nested(kind: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _text(kind: str, text: str) -> bytes:
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if lines[-1]:
-        lines.append("")
-    whole = "\r\n".join(lines)
-    plain = whole.isascii() and "=_" not in whole and max(map(len, lines)) <= _LINE
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.endswith("\n"):
+        text += "\n"
+    whole = text.replace("\n", "\r\n")
+    plain = text.isascii() and "=_" not in text and max(map(len, text.split("\n"))) <= _LINE
     encoding, body = ("7bit", whole.encode()) if plain else ("quoted-printable", _quoted(whole))
     charset = "us-ascii" if plain else "utf-8"
     fields = [

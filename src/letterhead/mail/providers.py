@@ -11,7 +11,7 @@ class Provider:
     key: str
     name: str
     requires_spf: bool = False
-    connections: int = 8  # open at once, at most
+    connections: int = 10  # open at once, at most
 
 
 PROVIDERS = MappingProxyType(

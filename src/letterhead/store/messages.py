@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.event import EventKind
@@ -13,6 +13,8 @@ from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
 from letterhead.store.tables import body, event, message, recipient
+
+_GONE = (Status.SENT.value, Status.CAPTURED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +62,30 @@ class MessageRows:
         return Found(row, (await self._recipients([row.id]))[row.id]) if row else None
 
     async def events(self, message_id: str) -> Sequence[Row[Any]]:
-        """What happened to a message, oldest first."""
-        query = (
-            select(event, recipient.c.email)
-            .join_from(event, recipient, event.c.recipient_id == recipient.c.id)
-            .where(event.c.message_id == message_id, recipient.c.portal_id == self._portal_id)
-            .order_by(event.c.id)
-        )
-        return (await self._connection.execute(query)).all()
+        """
+        What happened to a message, oldest first.
+
+        That a recipient was sent stands in its own row, and is no row of the table of events:
+        for most mail nothing else ever happens.
+        """
+        kept = select(
+            event.c.recipient_id,
+            recipient.c.email,
+            *(event.c.kind, event.c.at, event.c.reply, event.c.fault, event.c.until),
+        ).join_from(event, recipient, event.c.recipient_id == recipient.c.id)
+        sent = select(
+            recipient.c.id.label("recipient_id"),
+            recipient.c.email,
+            recipient.c.status.label("kind"),
+            recipient.c.settled_at.label("at"),
+            *(recipient.c.reply, recipient.c.fault, null().label("until")),
+        ).where(recipient.c.status.in_(_GONE), recipient.c.reply.is_not(None))
+        mine = (recipient.c.message_id == message_id, recipient.c.portal_id == self._portal_id)
+        rows = [
+            *await self._connection.execute(kept.where(*mine).order_by(event.c.id)),
+            *await self._connection.execute(sent.where(*mine).order_by(recipient.c.id)),
+        ]
+        return sorted(rows, key=lambda row: row.at)
 
     async def content(self, message_id: str) -> bytes | None:
         query = (

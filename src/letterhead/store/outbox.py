@@ -106,7 +106,8 @@ class Outbox:
             )
             .returning(recipient.c.id)
         )
-        return await self._database.settling(partial(_take, take))
+        taken = await self._database.settling(partial(_take, take))
+        return [_claim(row, lease) for row in taken]
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id."""
@@ -196,7 +197,7 @@ def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _take(take: ReturningUpdate[str], writing: Connection) -> Sequence[Claim]:
+def _take(take: ReturningUpdate[str], writing: Connection) -> Sequence[Row[Any]]:
     taken = list(writing.scalars(take))
     return _claims(writing, taken) if taken else []
 
@@ -211,35 +212,38 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
     settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
     if settled:
         writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
-        writing.execute(insert(event), [_event_row(*each) for each in settled])
+    if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
+        writing.execute(insert(event), events)
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
         writing.execute(_GIVE_BACK, rows)
 
 
-def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Claim]:
+def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Row[Any]]:
+    columns = message.c
     query = (
-        select(recipient, message.c.from_name, message.c.reply_to.label("answer_to"))
-        .add_columns(message.c.header_id, message.c.on_uncertain, message.c.size)
+        select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
+        .add_columns(columns.from_name, columns.reply_to, columns.header_id)
+        .add_columns(columns.on_uncertain, columns.size)
         .join_from(recipient, message, recipient.c.message_id == message.c.id)
         .where(recipient.c.id.in_(taken))
         .order_by(recipient.c.due, recipient.c.id)
     )
-    return [_claim(row) for row in writing.execute(query)]
+    return writing.execute(query).all()
 
 
-def _claim(row: Row[Any]) -> Claim:
+def _claim(row: Row[Any], lease: tuple[str, datetime]) -> Claim:
     return Claim(
         id=row.id,
         message_id=row.message_id,
         email=row.email,
         attempts=row.attempts,
         resend=row.on_uncertain == OnUncertain.RESEND.value,
-        lease=row.lease,
-        lease_until=row.lease_until,
+        lease=lease[0],
+        lease_until=lease[1],
         size=row.size,
         from_name=row.from_name,
-        reply_to=tuple(Mailbox(*each) for each in row.answer_to),
+        reply_to=tuple(Mailbox(*each) for each in row.reply_to),
         header_id=row.header_id,
     )
 

@@ -152,6 +152,7 @@ message = Table(
     Column("again_of", String(32)),  # the message that this one repeats
     UniqueConstraint("portal_id", "idempotency_key"),
     Index("ix_message_portal_id_id", "portal_id", "id"),
+    sqlite_with_rowid=False,  # else each row stands in two trees
 )
 
 # One row an outcome: a recipient of a message, or its copy.
@@ -195,6 +196,7 @@ recipient = Table(
         sqlite_where=text("status = 'queued'"),
         postgresql_where=text("status = 'queued'"),
     ),
+    sqlite_with_rowid=False,
 )
 
 # The message's bytes, apart: a change of state must not write them again.

@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "portal_id", "idempotency_key", name=op.f("uq_message_portal_id_idempotency_key")
         ),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.create_index("ix_message_portal_id_id", ["portal_id", "id"], unique=False)
@@ -158,6 +159,7 @@ def upgrade() -> None:
             ["message_id"], ["message.id"], name=op.f("fk_recipient_message_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recipient")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("recipient", schema=None) as batch_op:
         batch_op.create_index(
