@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.platform import Platform, Portal
+from tests.running import Platform, Portal
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 

@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from tests.journeys.forms import Form
-from tests.journeys.platform import Portal
+from tests.forms import Form
+from tests.running import Portal
 from tests.servers.postfix import Postfix
 
 

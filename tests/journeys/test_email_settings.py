@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.journeys.forms import DEFAULT, message, smtp
-from tests.journeys.platform import Platform, Portal
+from tests.forms import DEFAULT, message, smtp
 from tests.journeys.settings import code_of, go_live, states
+from tests.running import Platform, Portal
 from tests.servers.postfix import LOGIN, Postfix
 
 COUNT = 200

@@ -10,8 +10,8 @@ from letterhead.demo import certificate
 from letterhead.demo.stand import LOGIN, end, start_upstream
 from letterhead.demo.tally import arrivals
 from letterhead.mail.providers import PROVIDERS
-from tests.journeys.forms import message, smtp
-from tests.journeys.platform import Platform, Portal
+from tests.forms import message, smtp
+from tests.running import Platform, Portal
 
 MESSAGES, KILLS, BATCH = 2000, 5, 50
 PASSWORD = "an-upstream-of-the-tests"

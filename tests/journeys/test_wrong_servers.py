@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.forms import Form, message, smtp
-from tests.journeys.platform import Portal
+from tests.forms import Form, message, smtp
 from tests.journeys.settings import go_live, states
+from tests.running import Portal
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
 from tests.servers.scripted import DROP, RESET, SILENCE, Scripted, running

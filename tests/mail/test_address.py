@@ -23,7 +23,7 @@ domains = st.lists(plain_labels, min_size=2, max_size=4).map(".".join)
 local_parts = st.from_regex(r"[A-Za-z0-9_+'-]{1,20}(\.[A-Za-z0-9_+'-]{1,20}){0,2}", fullmatch=True)
 nearly_addresses = st.text(
     st.one_of(
-        st.sampled_from('abcAB09@@..-_+<>()"\\ ,;:\r\n\t\0=?[]%!é。\u200bаx'), st.characters()
+        st.sampled_from('abcAB09@@..-_+<>()"\\ ,;:\r\n\t\0=?[]%!é。\u200b\u0430x'), st.characters()
     ),
     max_size=40,
 )
@@ -142,12 +142,12 @@ def test_reading_what_was_read_changes_nothing(text: str) -> None:
     assert address.address(found) == found
 
 
-@given(st.one_of(nearly_addresses, st.from_regex(r"xn--[a-z0-9-]{0,30}(\.[a-zäß٠]{0,9})?")))
-def test_a_host_is_a_lower_case_ascii_name_or_refused_with_a_sentence(text: str) -> None:
+@given(st.one_of(nearly_addresses, st.from_regex("xn--[a-z0-9-]{0,30}([.][a-zäß\u0660]{0,9})?")))
+def test_a_host_is_an_ascii_name_in_small_letters_or_refused(text: str) -> None:
     try:
         found = address.host(text)
-    except ValueError as error:
-        assert str(error).startswith("Enter a host name")
-    else:
-        assert found.isascii()
-        assert found == found.lower() == address.host(found)
+    except ValueError:
+        return
+
+    assert found.isascii()
+    assert found == found.lower() == address.host(found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from letterhead.actions import portals
@@ -17,8 +17,6 @@ from letterhead.mail.letter import LaneKey
 from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.mail.settings import Ports
 from letterhead.store.store import Store
-
-_OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +105,12 @@ async def acting(request: Request, asking: Principal) -> Portal:
     return found
 
 
-def demand_policies(app: FastAPI) -> None:
+def demand_policies(router: APIRouter) -> APIRouter:
     """Refuse to start with a route that does not say who may use it."""
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in _OPEN and not _has_policy(route):
-            raise TypeError(f"The route {route.path} declares no policy.")
+    for route in router.routes:
+        if not isinstance(route, APIRoute) or not _has_policy(route):
+            raise TypeError(f"The route {getattr(route, 'path', route)} declares no policy.")
+    return router
 
 
 def _has_policy(route: APIRoute) -> bool:

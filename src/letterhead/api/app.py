@@ -19,7 +19,6 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
     app.include_router(health.router)
     app.include_router(health.metrics(counts))
     app.include_router(_version_1())
-    demand_policies(app)
     _describe(app)
     return app
 
@@ -27,7 +26,7 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
 def _version_1() -> APIRouter:
     router = APIRouter(prefix="/v1")
     for part in (portals, settings, accept, messages):
-        router.include_router(part.router)
+        router.include_router(demand_policies(part.router))
     return router
 
 

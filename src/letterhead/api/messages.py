@@ -42,7 +42,7 @@ class Filter(Body, strict=False):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50
-    cursor: str | None = None
+    cursor: Annotated[str, Query(pattern="^[0-9a-f]{32}$")] | None = None
 
 
 @router.get("")

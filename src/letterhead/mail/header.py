@@ -7,8 +7,8 @@ from email.header import Header
 
 from letterhead.mail.address import Mailbox
 
-VALUE_LIMIT = 2048  # octets
-NAME_LIMIT = 256  # characters of the name that is shown with an address
+VALUE_LIMIT = 1996  # octets: two lines of 998 (RFC 5322, section 2.1.1)
+NAME_LIMIT = 500  # characters of the name that is shown with an address
 _LINE = 76  # characters of a line, as RFC 5322 would have it
 _WORD = 900  # characters without a blank; RFC 5322 allows 998 in a line
 
@@ -64,7 +64,7 @@ def verbatim(name: str, value: str) -> bytes:
 
 
 def parameter(name: str, value: str) -> str:
-    """A parameter of a field: quoted, or by RFC 2231 where it is not ASCII, long, or looks encoded."""
+    """A parameter of a field: quoted, or by RFC 2231 if it is not ASCII, long or "=?" is in it."""
     if value.isascii() and "=?" not in value and len(value) < _LINE - len(name):
         return f';\r\n {name}="{_escaped(value)}"'
     coded = "".join(_percent(each) for each in value.encode())

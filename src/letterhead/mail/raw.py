@@ -18,6 +18,7 @@ from letterhead.mail.message import HEADERS_LIMIT, MESSAGE_LIMIT, recipient_prob
 LINE_LIMIT = 998  # octets without the line end (RFC 5322, section 2.1.1)
 DEPTH = 20
 PARTS = 200
+ADDRESSES_LIMIT = 16 * 1024  # octets of all fields of addresses
 
 # Fields that may stand in a message once (RFC 5322, section 3.6; RFC 2045, section 3).
 _ONCE = frozenset(
@@ -27,6 +28,10 @@ _ONCE = frozenset(
         *("content-transfer-encoding", "content-disposition", "content-id"),
     }
 )
+_OF_ADDRESSES = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
+# What an address seldom needs, and the parser of Python 3.11 takes long to read.
+_COSTLY = '()"\\'
+_COSTLY_LIMIT = 800
 # Fields that are ours to set, or that tell of the way so far.
 _OURS = re.compile(
     r"from|sender|reply-to|bcc|message-id|return-path|received|resent-.*|dkim-.*|x-letterhead-.*"
@@ -77,6 +82,7 @@ def read(raw: bytes, *, date: datetime) -> RawMessage:
         raise TooLarge(f"A message has at most {MESSAGE_LIMIT >> 20} MB.")
     fields, body = _split(_with_line_ends(raw))
     _check_parts(body, fields)
+    _check_addresses(fields)
     reading = _Reading(fields)
     message = RawMessage(
         to=reading.mailboxes("to"),
@@ -96,9 +102,10 @@ def _with_line_ends(raw: bytes) -> bytes:
         raw = raw.replace(b"\n", b"\r\n")
     if _BARE.search(raw):
         raise _invalid("body", "line_ends", "Line ends are CRLF throughout, or LF throughout.")
+    raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
     if _LONG.search(raw):
         raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
-    return raw if raw.endswith(b"\r\n") else raw + b"\r\n"
+    return raw
 
 
 def _split(raw: bytes) -> tuple[list[_Field], bytes]:
@@ -154,6 +161,14 @@ def _enter(line: bytes, opened: list[bytes]) -> int:
     if line.endswith(b"--") and line[:-2] in opened:
         del opened[opened.index(line[:-2]) :]
     return 0
+
+
+def _check_addresses(fields: Sequence[_Field]) -> None:
+    """Weigh the fields of addresses: reading them takes time by the square of their length."""
+    text = "".join(each.value for each in fields if each.name in _OF_ADDRESSES)
+    if len(text) > ADDRESSES_LIMIT or sum(map(text.count, _COSTLY)) > _COSTLY_LIMIT:
+        message = f"Addresses have at most {ADDRESSES_LIMIT} octets in all, with few quotes."
+        raise _invalid("headers", "too_large", message)
 
 
 class _Reading:
@@ -214,7 +229,7 @@ def _mailbox(name: str, email: str, value: str) -> Mailbox:
 def _parsed(name: str, value: str) -> Any:  # noqa: ANN401 - made up by the registry
     try:
         return _registry(name, value)
-    except (HeaderParseError, ValueError, IndexError, AttributeError, TypeError):
+    except (HeaderParseError, ValueError, IndexError, AttributeError, TypeError, RecursionError):
         # The parser of Python 3.11 is known to fail so on hostile values.
         return None
 

@@ -123,7 +123,7 @@ def checked_default(draft: DefaultSettings) -> tuple[DefaultSettings, list[Probl
     found = _Findings()
     reply_to = found.read("reply_to", draft.reply_to, address.address) if draft.reply_to else ""
     copy_to = found.read("copy_to", draft.copy_to, address.address) if draft.copy_to else ""
-    found.add("from_name", header.value_problem(draft.from_name))
+    found.add("from_name", header.display_name_problem(draft.from_name))
     return replace(draft, reply_to=reply_to, copy_to=copy_to), found.problems
 
 
@@ -176,7 +176,7 @@ def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
         found.add("server", "Enter the name of your SMTP server.", "required")
     if not draft.from_address:
         found.add("from_address", "Enter the address that mail is sent as.", "required")
-    found.add("from_name", header.value_problem(draft.from_name))
+    found.add("from_name", header.display_name_problem(draft.from_name))
     return replace(
         draft,
         server=found.read("server", draft.server, address.host),

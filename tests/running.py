@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from letterhead.demo.stand import end, start_service
+from letterhead.mail.portal import Scope
 
 KEY = "a-platform-key-of-the-tests"
 DONE = frozenset({"sent", "captured", "failed", "cancelled", "suppressed", "uncertain"})
@@ -87,6 +88,12 @@ class Portal:
         assert answer.is_client_error, f"{method} {path}: {answer.status_code} {answer.text}"
         assert answer.headers["content-type"] == "application/problem+json"
         return answer.json()
+
+    def key(self, *scopes: Scope) -> str:
+        """Issue a key of the portal."""
+        body = {"name": "tests", "scopes": [each.value for each in scopes]}
+        found: str = self.call("POST", f"/portals/{self.slug}/keys", body)["key"]
+        return found
 
     def settings(self) -> Any:
         return self.call("GET", self.form)
