@@ -5,6 +5,9 @@
 UV := $(or $(shell command -v uv),.venv/bin/uv)
 INSTALL := --python .venv/bin/python --quiet
 
+# .venv keeps the bytecode of what runs from it: a start takes one second instead of three.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

@@ -111,6 +111,7 @@ def test_a_value_is_measured_in_octets(size: int) -> None:
 @example("Subject", " leading and trailing blanks ")
 @example("X-" + "a" * 74, "a name that fills the line")
 @example("X-Long", "a" * 900)
+@example("X-Blanks", "two  blanks " * 9 + "a")
 @example("X-Long", "a" * 901)
 @example("X-Coded", "=?utf-8?q?not_coded?=")
 def test_folding_keeps_the_text(name: str, value: str) -> None:

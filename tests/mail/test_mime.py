@@ -74,6 +74,7 @@ def read(octets: bytes) -> EmailMessage:
 @example(LETTER)
 @example(replace(LETTER, attachments=[PDF, LOGO]))
 @example(replace(LETTER, text=None, html=None, attachments=[PDF]))
+@example(replace(LETTER, attachments=[replace(PDF, filename='"quoted"; name="x'), LOGO]))
 @example(replace(LETTER, text="From here\n.\n..\n--=_mixed_=--\n", attachments=[PDF]))
 @example(replace(LETTER, text="trailing blank \r\nand tab\t\rand = and a" + "b" * 999))
 def test_what_is_composed_can_be_read_again(letter: Message) -> None:
@@ -192,7 +193,11 @@ def expected(wanted: Iterable[Mailbox]) -> list[tuple[str, str]]:
 
 def files(found: EmailMessage) -> list[tuple[str, bytes]]:
     parts = [each for each in found.walk() if each.get_content_disposition()]
-    return sorted((blanks(each.get_filename() or ""), octets(each)) for each in parts)
+    return sorted((filename(each), octets(each)) for each in parts)
+
+
+def filename(part: EmailMessage) -> str:
+    return blanks(part["Content-Disposition"].params["filename"])
 
 
 def octets(part: EmailMessage) -> bytes:

@@ -1,0 +1,69 @@
+"""A database of its own for each test, and letters to keep in it."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from letterhead.mail.letter import Addressee, Letter
+from letterhead.mail.message import MessageClass, OnUncertain
+from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.secret import Secret
+from letterhead.store.database import Database
+from letterhead.store.store import Store
+from letterhead.store.vault import Vault
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+KEY = Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+
+MakeLetter = Callable[..., Letter]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    made = Database(f"sqlite:///{tmp_path / 'letterhead.db'}")
+    await made.migrate()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database, Vault([KEY]))
+
+
+@pytest.fixture
+async def portal(store: Store) -> Portal:
+    async with store.platform() as rows:
+        return await rows.add_portal("hart", "Hart & Co", NOW)
+
+
+@pytest.fixture
+def letter(portal: Portal) -> MakeLetter:
+    """Makes letters to so many recipients."""
+    ids = Ids()
+
+    def make(count: int = 1, **changes: object) -> Letter:
+        fields = {
+            "id": ids.new(NOW),
+            "portal_id": portal.id,
+            "message_class": MessageClass.BUSINESS,
+            "created_at": NOW,
+            "due": NOW,
+            "expires": NOW + timedelta(days=5),
+            "subject": "Invoice",
+            "from_name": None,
+            "reply_to": (),
+            "metadata": {},
+            "on_uncertain": OnUncertain.RESEND,
+            "header_id": "<1@hart.test>",
+            "content": b"Subject: Invoice\r\n\r\nDear Anna\r\n",
+            "addressees": tuple(
+                Addressee(ids.new(NOW), f"client{at}@client.test") for at in range(count)
+            ),
+            **changes,
+        }
+        return Letter(**fields)  # type: ignore[arg-type] # as the test says
+
+    return make

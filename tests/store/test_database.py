@@ -1,0 +1,120 @@
+"""The database file: its tables are those of the migrations, and its faults have names."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+import letterhead.store
+from letterhead.errors import Invalid, Misconfigured, StorageFull
+from letterhead.mail.portal import Role
+from letterhead.mail.secret import Secret
+from letterhead.store.database import Database
+from letterhead.store.store import Store
+from letterhead.store.tables import Moment
+from letterhead.store.vault import Vault, key_ring
+from tests.store.conftest import KEY, NOW
+
+
+async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
+    config = Config()
+    folder = Path(letterhead.store.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    config.attributes["url"] = database.url
+
+    await asyncio.to_thread(command.check, config)  # raises where they differ
+
+
+async def test_migrating_twice_changes_nothing(database: Database) -> None:
+    await database.migrate()
+
+    async with database.read() as reading:
+        assert await reading.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+
+
+async def test_a_transaction_that_breaks_leaves_nothing(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with store.platform() as rows:
+            await rows.add_portal("hart", "Hart & Co", NOW)
+            _ = 1 / 0
+
+    async with store.look_around() as rows:
+        assert await rows.count_portals() == 0
+
+
+async def test_a_slug_is_taken_once(store: Store) -> None:
+    async with store.platform() as rows:
+        await rows.add_portal("hart", "Hart & Co", NOW)
+
+    with pytest.raises(Invalid, match="slug"):
+        async with store.platform() as rows:
+            await rows.add_portal("hart", "Another", NOW)
+
+
+async def test_a_person_is_added_once(store: Store) -> None:
+    async with store.platform() as rows:
+        await rows.add_person("ops@desk.test", Role.OPERATOR, None, NOW)
+
+    with pytest.raises(Invalid, match="email"):
+        async with store.platform() as rows:
+            await rows.add_person("ops@desk.test", Role.OPERATOR, None, NOW)
+
+
+async def test_a_full_disk_has_a_name(database: Database) -> None:
+    with pytest.raises(StorageFull):
+        async with database.accept() as writing:
+            await writing.execute(text("PRAGMA max_page_count = 1"))
+            await writing.execute(text("CREATE TABLE more (id INTEGER, text TEXT)"))
+            await writing.execute(text("INSERT INTO more VALUES (1, zeroblob(10000000))"))
+
+
+async def test_nothing_of_a_password_is_in_the_file(database: Database, store: Store) -> None:
+    made = store.vault.seal(Secret("correct horse"), (1, "smtp.hart.test"))
+
+    assert b"correct horse" not in made
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5))])))
+def test_a_moment_comes_back_as_it_was(at: datetime) -> None:
+    column = Moment()
+
+    kept = column.process_bind_param(at, None)  # type: ignore[arg-type] # needs no dialect
+    back = column.process_result_value(kept, None)  # type: ignore[arg-type]
+
+    assert back == at
+
+
+def test_a_moment_without_a_time_zone_is_refused() -> None:
+    naive = datetime(2026, 3, 1)  # noqa: DTZ001 - that is the point
+
+    with pytest.raises((TypeError, ValueError)):
+        Moment().process_bind_param(naive, None)  # type: ignore[arg-type] # needs no dialect
+
+
+def test_the_key_of_the_data_folder_is_made_once_and_for_nobody_else(tmp_path: Path) -> None:
+    first, again = key_ring([], tmp_path), key_ring([], tmp_path)
+
+    assert first == again
+    assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_older_key_still_opens_and_a_strange_one_does_not() -> None:
+    newer = Secret("OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg=")
+    sealed = Vault([KEY]).seal(Secret("a secret"), ("here",))
+
+    assert Vault([newer, KEY]).open(sealed, ("here",)) == Secret("a secret")
+    assert Vault([newer]).open(sealed, ("here",)) is None
+    assert Vault([KEY]).open(sealed[:-1] + b"x", ("here",)) is None
+    assert Vault([KEY]).open(b"", ("here",)) is None
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 44, "a" * 43])
+def test_a_key_that_is_none_is_refused(key: str) -> None:
+    with pytest.raises(Misconfigured):
+        Vault([Secret(key)])
