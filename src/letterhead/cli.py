@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, NoReturn
 
-import click
 import structlog
 import typer
 import uvloop
@@ -49,11 +48,11 @@ def main() -> NoReturn:
     _log_to_stderr()
     try:
         sys.exit(app(standalone_mode=False) or 0)
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         sys.exit(error.exit_code)
-    except click.ClickException as error:
+    except typer.TyperException as error:
         _fail(error.format_message(), 2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except Invalid as error:
         _fail(str(error), 2)
@@ -101,17 +100,19 @@ def doctor(*, as_json: AsJson = False) -> int:
 @app.command("explain-reply")
 def explain_reply(
     reply: Annotated[str, typer.Argument(help='What the server said: "535 5.7.8 ..."')],
-    phase: Annotated[Stage, typer.Option(help="The stage that it answered.")] = Stage.MESSAGE,
+    phase: Annotated[
+        Stage | None, typer.Option(help="The stage that it answered; guessed if left out.")
+    ] = None,
     provider: Annotated[str, typer.Option(help="The provider that said it.")] = "other",
     *,
     as_json: AsJson = False,
 ) -> None:
     """Say what a server's reply means, and what to do."""
     if provider not in PROVIDERS:
-        raise click.UsageError(f"There is no provider {provider!r}: say {', '.join(PROVIDERS)}.")
+        raise typer.BadParameter(f"There is no provider {provider!r}: say {', '.join(PROVIDERS)}.")
     read = read_reply(reply, phase)
     if read is None:
-        raise click.UsageError('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
+        raise typer.BadParameter('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
     _print_fault(read, as_json=as_json)
 
 
@@ -186,7 +187,7 @@ def key_create(
 ) -> None:
     """Issue a key and print it alone; it cannot be shown again."""
     if platform is (portal is not None):
-        raise click.UsageError("Say either --portal P or --platform.")
+        raise typer.BadParameter("Say either --portal P or --platform.")
 
     async def run() -> str:
         belongs = await _portal(portal) if portal else None

@@ -7,6 +7,7 @@ from enum import StrEnum
 TEXT_LIMIT = 2000  # characters of a reply that are kept
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
+_OF_SIGN_IN = frozenset({"432", "454", "534", "535", "538"})
 _PASTED = re.compile(r"([2-5]\d\d)(?:[ -]|$)")
 _UNSAFE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -91,11 +92,16 @@ def safe_text(raw: bytes | str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.strip())[:TEXT_LIMIT]
 
 
-def read_reply(text: str, stage: Stage) -> Reply | None:
-    """Read a reply as a person pastes it: one line, or several that repeat the code."""
+def read_reply(text: str, stage: Stage | None = None) -> Reply | None:
+    """
+    Read a reply as a person pastes it: one line, or several that repeat the code.
+
+    Where the stage is not said, codes that only sign-in has tell it (RFC 4954, section 6).
+    """
     found = _PASTED.match(text.strip())
     if found is None:
         return None
     code = found.group(1)
     lines = [re.sub(rf"^{code}[ -]", "", each.strip()) for each in text.strip().splitlines()]
-    return Reply(stage, int(code), safe_text("\n".join(lines)))
+    guessed = Stage.SIGN_IN if code in _OF_SIGN_IN else Stage.MESSAGE
+    return Reply(stage or guessed, int(code), safe_text("\n".join(lines)))

@@ -1,0 +1,157 @@
+"""The operator's door: what it prints, its exit codes, and one line on stderr for what is wrong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from letterhead.demo.stand import end, start_service
+
+COMMANDS = [
+    *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
+    *("user add", "key create", "explain-reply", "demo"),
+]
+
+
+class Done:
+    """A command that has run."""
+
+    def __init__(self, data: Path, *words: str, **settings: str) -> None:
+        neutral = {key: at for key, at in os.environ.items() if not key.startswith("LETTERHEAD_")}  # noqa: TID251
+        done = subprocess.run(
+            [sys.executable, "-m", "letterhead", *words],
+            env={**neutral, "LETTERHEAD_DATA_DIR": str(data), **settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+
+def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
+    added = Done(tmp_path, "portal", "add", "hart", "Hart & Co", "--json")
+    key = Done(tmp_path, "key", "create", "--portal", "hart", "--scope", "send")
+    platform = Done(tmp_path, "key", "create", "--platform")
+    person = Done(tmp_path, "user", "add", "anna@hart.test", "--role", "admin", "--portal", "hart")
+    listed = Done(tmp_path, "portal", "list")
+
+    assert json.loads(added.out) == [{"slug": "hart", "name": "Hart & Co", "type": "default"}]
+    assert re.fullmatch(r"\S{30,}\n", key.out)
+    assert re.fullmatch(r"\S{30,}\n", platform.out)
+    assert "anna@hart.test" in person.out
+    assert "Hart & Co" in listed.out
+    assert [each.code for each in (added, key, platform, person, listed)] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["portal", "add", "Not A Slug", "x"], 2, "slug"),
+        (["portal", "show", "nobody"], 1, "no such portal"),
+        (["key", "create"], 2, "--platform"),
+        (["key", "create", "--portal", "nobody"], 1, "no such portal"),
+        (["user", "add", "nobody", "--role", "operator"], 2, "email"),
+        (["user", "add", "a@b.co", "--role", "admin"], 2, "portal"),
+        (["explain-reply", "hello"], 2, "code"),
+        (["explain-reply", "--provider", "x", "535 no"], 2, "provider"),
+        (["web"], 1, "PostgreSQL"),
+        (["work"], 1, "PostgreSQL"),
+        (["demo", "--messages", "0"], 2, "messages"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_wrong_is_one_line_on_stderr(
+    tmp_path: Path, words: list[str], code: int, says: str
+) -> None:
+    done = Done(tmp_path, *words)
+
+    assert done.code == code
+    assert done.out == ""
+    assert done.err.count("\n") == 1
+    assert says in done.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
+    done = Done(tmp_path, *command.split(), "--help")
+
+    assert done.code == 0
+    assert "Usage:" in done.out
+
+
+def test_a_variable_that_is_not_right_stops_every_command(tmp_path: Path) -> None:
+    done = Done(tmp_path, "serve", LETTERHEAD_LISTEN="nowhere")
+
+    assert done.code == 1
+    assert done.err == (
+        "letterhead: LETTERHEAD_LISTEN: 'nowhere' is not of the form address:port.\n"
+    )
+
+
+def test_a_data_folder_is_served_once(tmp_path: Path) -> None:
+    settings = {"LETTERHEAD_DATA_DIR": str(tmp_path), "LETTERHEAD_LISTEN": "127.0.0.1:0"}
+    process, _ = start_service(settings, tmp_path / "log")
+    second = Done(tmp_path, "serve", LETTERHEAD_LISTEN="127.0.0.1:0")
+    end(process)
+
+    assert second.code == 1
+    assert "serves the data folder" in second.err
+    assert process.returncode == 0
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_new_installation(tmp_path: Path) -> None:
+    done = Done(
+        tmp_path, "doctor", "--json", LETTERHEAD_DNS_SERVERS="127.0.0.1:9"
+    )  # nobody is asked outside this machine
+
+    found = {each["check"]: each["state"] for each in json.loads(done.out)}
+    assert found["configuration"] == found["database"] == found["key"] == "ok"
+    assert found["platform route"] == "warning"
+    assert found["dns"] == "fault"
+    assert done.code == 1
+
+
+def test_the_doctor_finds_a_missing_key(tmp_path: Path) -> None:
+    Done(tmp_path, "portal", "add", "hart", "Hart & Co")
+    (tmp_path / "secret.key").write_text("not a key\n")
+
+    done = Done(tmp_path, "doctor", "--json", LETTERHEAD_DNS_SERVERS="127.0.0.1:9")
+
+    found = {each["check"]: each["state"] for each in json.loads(done.out)}
+    assert (found["key"], done.code) == ("fault", 1)
+
+
+def test_a_reply_is_explained(tmp_path: Path) -> None:
+    told = Done(tmp_path, "explain-reply", "535 5.7.8 Bad credentials")
+    as_json = Done(tmp_path, "explain-reply", "--json", "--phase", "recipient", "550 5.1.1 None")
+
+    assert "login-refused" in told.out
+    fault = json.loads(as_json.out)
+    assert fault["code"] == "no-such-mailbox"
+    assert fault["reply"] == {"code": 550, "enhanced": "5.1.1", "text": "5.1.1 None"}
+    assert fault.keys() == {
+        *("code", "title", "meaning", "who", "steps", "fields", "retry", "reply")
+    }
+
+
+def test_the_demo_proves_the_main_job(tmp_path: Path) -> None:
+    done = Done(tmp_path, "demo", "--messages", "100", "--no-stay")
+
+    assert done.code == 0, done.out
+    assert done.out.splitlines()[-1] == "demo: ok"
+    assert "early switch-on refused (test_accepted)" in done.out
+    for stage in ("resolve", "connect", "encrypt", "sign_in", "sender", "recipient", "message"):
+        assert f"ok {stage}" in done.out
+    assert re.search(r"accepted +│ +100 │", done.out)
+    assert re.search(r"duplicates +│ +0 │", done.out)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert re.fullmatch(r"letterhead \d+\.\d+\.\d+\n", Done(tmp_path, "--version").out)

@@ -1,0 +1,77 @@
+"""The settings of a process: read once, and what is not right is named in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from letterhead.config import read
+from letterhead.errors import Misconfigured
+from letterhead.mail.secret import Secret
+from letterhead.mail.server import Encryption
+
+
+def test_without_any_setting_it_runs_by_itself() -> None:
+    config = read({})
+
+    assert config.listen == ("127.0.0.1", 8025)
+    assert config.public_url == "http://127.0.0.1:8025"
+    assert config.data_dir == Path("var").absolute()
+    assert config.database_url == f"sqlite:///{Path('var').absolute() / 'letterhead.db'}"
+    assert config.default_route is None
+    assert config.default_from == "no-reply@letterhead.localhost"
+
+
+@pytest.mark.parametrize(
+    ("route", "host", "port", "encryption", "login"),
+    [
+        ("smtp://u%40h:p%2Fw@smtp.test:2525", "smtp.test", 2525, Encryption.STARTTLS, "u@h"),
+        ("smtp://smtp.test", "smtp.test", 587, Encryption.STARTTLS, ""),
+        ("smtps://u:p@smtp.test", "smtp.test", 465, Encryption.TLS, "u"),
+        ("smtp+plain://127.0.0.1", "127.0.0.1", 25, Encryption.NONE, ""),
+    ],
+)
+def test_the_platform_s_own_route(
+    route: str, host: str, port: int, encryption: Encryption, login: str
+) -> None:
+    server = read({"LETTERHEAD_DEFAULT_ROUTE": route}).default_route
+
+    assert server is not None
+    assert (server.host, server.port, server.encryption) == (host, port, encryption)
+    assert (server.login, server.trusted) == (login, True)
+    assert server.password == (Secret("p/w" if "%2F" in route else "p") if login else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LETTERHEAD_LISTEN", "8025"),
+        ("LETTERHEAD_LISTEN", "127.0.0.1:99999"),
+        ("LETTERHEAD_DATABASE_URL", "postgresql://db/letterhead"),
+        ("LETTERHEAD_PUBLIC_URL", "mail.example.com"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "http://smtp.test"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://user@smtp.test"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test:99999"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://smtp.test:25"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
+        ("LETTERHEAD_DEFAULT_FROM", "nobody"),
+        ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
+        ("LETTERHEAD_DNS_SERVERS", "dns.test:53"),
+        ("LETTERHEAD_ALLOW_DESTINATIONS", "everything"),
+        ("LETTERHEAD_CA_FILE", "/does/not/exist"),
+        ("LETTERHEAD_SECRET_KEYS_FILE", "/does/not/exist"),
+        ("LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "short"),
+    ],
+)
+def test_what_is_not_right_is_named_in_one_line(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured) as error:
+        read({name: value})
+
+    assert str(error.value).startswith(name)
+    assert "\n" not in str(error.value)
+    assert ":p@" not in str(error.value)
+
+
+def test_name_servers_have_a_port_or_53() -> None:
+    config = read({"LETTERHEAD_DNS_SERVERS": "127.0.0.1:5353, 192.0.2.1"})
+
+    assert config.dns_servers == (("127.0.0.1", 5353), ("192.0.2.1", 53))
