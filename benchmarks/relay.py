@@ -8,14 +8,15 @@ Accept durably and relay: messages through `POST /v1/messages/batch` to a small 
 import argparse
 import json
 import os
-import pstats
+import signal
 import statistics
+import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from rich.console import Console
@@ -25,6 +26,22 @@ from benchmarks.stage import Stage, cpu, memory, stage
 
 BATCH = 500
 SIZE = 5_000  # octets of a text
+
+# Parts of the work, by a function that is on the stack; the first that fits counts.
+_PARTS = {
+    "store: accepting (insert and flush)": "add (letterhead/store/letters",
+    "store: settling outcomes": "_settle (letterhead/store/outbox",
+    "store: claiming, reading bodies": "(letterhead/store/outbox",
+    "store: begin, commit, connections": "_in_thread.<locals>.whole",
+    "store: the rest": "aiosqlite",
+    "API: reading JSON": "parse (letterhead/api/body",
+    "API: rules of a message": "_checked (letterhead/api/accept",
+    "API: making the bytes": "Intake._letter (",
+    "API: the rest": "uvicorn/",
+    "SMTP session": "(letterhead/transports/",
+    "delivery: drain, settle, judge": "(letterhead/delivery/",
+}
+_WAITING = ("thread.py:81", "_connection_worker_thread", "Condition.wait", "Runner.run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +99,11 @@ def _batch(number: int) -> bytes:
 
 
 def show(runs: list[Run], messages: int) -> None:
-    """Print the medians of all runs."""
-    table = Table(title=f"{messages:,} messages of {SIZE // 1000} KB, median of {len(runs)} runs")
+    """Print the medians of all runs, with the least and the most: machines are noisy."""
+    table = Table(title=f"{messages:,} messages of {SIZE // 1000} KB, {len(runs)} runs")
     table.add_column("figure")
-    table.add_column("value", justify="right")
+    for name in ("median", "least", "most"):
+        table.add_column(name, justify="right")
     for name, field, form in (
         ("accepted durably, messages/s", "accepted_per_second", ",.0f"),
         ("accepted and relayed, messages/s", "relayed_per_second", ",.0f"),
@@ -93,38 +111,43 @@ def show(runs: list[Run], messages: int) -> None:
         ("CPU of the upstream, ms a message", "upstream_ms", ".3f"),
         ("memory of the service at most, MB", "memory_mb", ",.0f"),
     ):
-        median = statistics.median(getattr(each, field) for each in runs)
-        table.add_row(name, format(median, form))
+        values = [getattr(each, field) for each in runs]
+        row = (statistics.median(values), min(values), max(values))
+        table.add_row(name, *(format(each, form) for each in row))
     Console().print(table)
     Console().print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}")
 
 
 def profiled(messages: int) -> None:
-    """Run the service under cProfile, and print where its time goes, package by package."""
-    with TemporaryDirectory() as name:
-        written = Path(name) / "profile"
-        command = ("-m", "cProfile", "-o", str(written), "-m", "letterhead", "serve")
-        with stage(command) as on:
+    """Sample the service while it works, and print where its time goes, part by part."""
+    with stage() as on:
+        measure(on, BATCH)
+        samples = on.folder / "samples"
+        spy = str(Path(sys.executable).with_name("py-spy"))
+        command = [spy, "record", "--pid", str(on.service.pid), "--rate", "200"]
+        options = ["--format", "raw", "--duration", "3600", "--output", str(samples)]
+        with subprocess.Popen(  # noqa: S603 - our own
+            [*command, *options], stdout=subprocess.DEVNULL
+        ) as watching:
             measure(on, messages)
-        stats = pstats.Stats(str(written))
-    shares: Counter[str] = Counter()
-    for (file, _, function), (_, _, own, *_) in stats.stats.items():  # type: ignore[attr-defined]
-        shares[_part(file, function)] += own
-    whole = sum(shares.values())
-    table = Table(title="Where the service's time goes (cProfile, own time)")
+            watching.send_signal(signal.SIGINT)
+        shares = _shares(samples.read_text("utf-8").splitlines())
+    table = Table(title="Where the time of the service goes (all threads, samples at work)")
     table.add_column("part")
     table.add_column("share", justify="right")
-    for part, seconds in shares.most_common(22):
-        table.add_row(part, f"{100 * seconds / whole:.1f} %")
+    for part, count in shares.most_common():
+        table.add_row(part, f"{100 * count / shares.total():.0f} %")
     Console().print(table)
 
 
-def _part(file: str, function: str) -> str:
-    if "site-packages/" in file:
-        return file.split("site-packages/")[1].split("/", maxsplit=1)[0].removesuffix(".py")
-    if "/letterhead/" in file:
-        return "letterhead." + file.split("/letterhead/")[1].removesuffix(".py").replace("/", ".")
-    return f"C: {function}" if file == "~" else "the standard library"
+def _shares(stacks: Iterable[str]) -> Counter[str]:
+    shares: Counter[str] = Counter()
+    for line in stacks:
+        stack, _, count = line.rpartition(" ")
+        if not any(each in stack.rpartition(";")[2] for each in _WAITING):
+            part = next((name for name, sign in _PARTS.items() if sign in stack), "event loop")
+            shares[part] += int(count)
+    return shares
 
 
 def main() -> None:

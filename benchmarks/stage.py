@@ -5,7 +5,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +35,8 @@ class Stage:
 
 
 @contextmanager
-def stage(command: Sequence[str] = ("-m", "letterhead", "serve")) -> Iterator[Stage]:
-    """Start all of it; `command` is how Python runs the service."""
+def stage() -> Iterator[Stage]:
+    """Start all of it."""
     with TemporaryDirectory(prefix="letterhead-bench-") as name, ExitStack() as ends:
         folder, key, password = Path(name), secrets.token_urlsafe(24), secrets.token_urlsafe(12)
         (folder / "mailbox").mkdir()
@@ -50,7 +50,7 @@ def stage(command: Sequence[str] = ("-m", "letterhead", "serve")) -> Iterator[St
             "LETTERHEAD_CA_FILE": str(files.authority),
             "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
         }
-        service, address = start_service(settings, folder / "log", command)
+        service, address = start_service(settings, folder / "log")
         ends.callback(end, service)
         headers = {"Authorization": f"Bearer {key}", "X-Portal": PORTAL}
         http = ends.enter_context(

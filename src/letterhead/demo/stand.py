@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +80,12 @@ def start_upstream(
     return process, int(json.loads(_first_line(process))["port"])
 
 
-def start_service(
-    settings: Mapping[str, str], log: Path, command: Sequence[str] = ("-m", "letterhead", "serve")
-) -> tuple[subprocess.Popen[str], str]:
+def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[str], str]:
     """Start `letterhead serve`, and wait until it answers; gives its process and its address."""
     inherited = {key: value for key, value in os.environ.items() if _is_neutral(key)}  # noqa: TID251
     with log.open("a", encoding="utf-8") as written:
-        process = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, *command],
+        process = subprocess.Popen(
+            [sys.executable, "-m", "letterhead", "serve"],
             env={**inherited, **settings},
             stdout=subprocess.DEVNULL,
             stderr=written,
