@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover bench
+.PHONY: help setup lock demo serve servers fix check test cover reference bench
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -48,6 +48,9 @@ test: setup servers check ## Check, and run all tests; T=tests/mail for some
 
 cover: setup servers ## Run the tests and show uncovered lines
 	.venv/bin/pytest -n 2 --cov
+
+reference: setup ## Make the pages of docs/reference that stand in the code
+	.venv/bin/python docs/reference/make.py
 
 bench: setup ## Measure the main job; needs no network
 	.venv/bin/python -m benchmarks.relay

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
@@ -60,7 +60,7 @@ def allow(scope: Scope | None) -> Callable[[Request], Awaitable[Principal]]:
             raise Forbidden(f"This needs {needed}.")
         return asking
 
-    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    policy.needs = scope  # type: ignore[attr-defined] # read by `needs`
     return policy
 
 
@@ -75,7 +75,7 @@ def named_portal(scope: Scope | None) -> Callable[[Request], Awaitable[Portal]]:
             raise Forbidden(f"This needs the scope {scope.value if scope else 'of the platform'}.")
         return portal
 
-    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    policy.needs = scope  # type: ignore[attr-defined] # read by `needs`
     return policy
 
 
@@ -86,7 +86,7 @@ def acting_portal(scope: Scope) -> Callable[[Request], Awaitable[Portal]]:
         asking = await allow(scope)(request)
         return await acting(request, asking)
 
-    policy.is_policy = True  # type: ignore[attr-defined] # read by `demand_policies`
+    policy.needs = scope  # type: ignore[attr-defined] # read by `needs`
     return policy
 
 
@@ -108,13 +108,20 @@ async def acting(request: Request, asking: Principal) -> Portal:
 def demand_policies(router: APIRouter) -> APIRouter:
     """Refuse to start with a route that does not say who may use it."""
     for route in router.routes:
-        if not isinstance(route, APIRoute) or not _has_policy(route):
+        if not isinstance(route, APIRoute) or not _policies(route):
             raise TypeError(f"The route {getattr(route, 'path', route)} declares no policy.")
     return router
 
 
-def _has_policy(route: APIRoute) -> bool:
-    return any(getattr(each.call, "is_policy", False) for each in route.dependant.dependencies)
+def needs(route: APIRoute) -> Scope | None:
+    """The scope that a portal's key needs for a route; None lets only the platform in."""
+    found: Scope | None = _policies(route)[0].needs
+    return found
+
+
+def _policies(route: APIRoute) -> list[Any]:
+    called = (each.call for each in route.dependant.dependencies)
+    return [each for each in called if hasattr(each, "needs")]
 
 
 OfficeOf = Annotated[Office, Depends(office)]

@@ -23,10 +23,13 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
     return app
 
 
+PARTS = (portals.router, settings.router, accept.router, messages.router)
+
+
 def _version_1() -> APIRouter:
     router = APIRouter(prefix="/v1")
-    for part in (portals, settings, accept, messages):
-        router.include_router(demand_policies(part.router))
+    for part in PARTS:
+        router.include_router(demand_policies(part))
     return router
 
 

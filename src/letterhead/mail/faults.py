@@ -1,7 +1,7 @@
 """What an answer means, and what to do about it: one catalogue, read from `data/faults.toml`."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -71,6 +71,11 @@ class _Row:
 def of(answer: Answer) -> Fault:
     """Say what a refusal or a break means: the first row that fits; the last row fits all."""
     return next(row.fault for row in _rows() if row.fits(answer))
+
+
+def every() -> Sequence[Fault]:
+    """Every fault of the catalogue, in its order."""
+    return tuple(_by_code().values())
 
 
 def by_code(code: str) -> Fault:
