@@ -1,5 +1,6 @@
 """`letterhead demo`: proves the main job on this machine, with a mail server of its own."""
 
+import contextlib
 import signal
 
 import httpx
@@ -14,30 +15,42 @@ __all__ = ["run"]
 
 
 def run(messages: int, *, stay: bool) -> int:
-    """Show it, print `demo: ok` as the last line, and give 0; or say what failed, and give 1."""
+    """
+    Show it, print `demo: ok` as the last line, and give 0; or say what failed, and give 1.
+
+    With `stay` the service goes on afterwards, until Ctrl-C.
+    """
     console = Console(markup=False, highlight=False)
     try:
-        _show(console, messages, stay=stay)
+        with stand() as where:
+            _show(console, where, messages)
+            if stay:
+                console.print(f"The service goes on at {where.address} until Ctrl-C.")
+                console.print(f"Its platform key: {where.key}")
+            print("demo: ok", flush=True)
+            _wait(until_stopped=stay)
     except (Unexpected, RuntimeError, OSError, httpx.HTTPError) as error:
         print(f"demo: failed: {error}")
         return 1
-    print("demo: ok")
     return 0
 
 
-def _show(console: Console, messages: int, *, stay: bool) -> None:
-    with stand() as where:
-        journey = Journey(where, console)
-        try:
-            journey.set_up()
-            found = journey.send(messages)
-        finally:
-            journey.close()
-        console.print(_table(found))
-        if not found.complete:
-            raise Unexpected("not every message arrived exactly once")
-        if stay:
-            _stay(console, where)
+def _show(console: Console, where: Stand, messages: int) -> None:
+    journey = Journey(where, console)
+    try:
+        journey.set_up()
+        found = journey.send(messages)
+    finally:
+        journey.close()
+    console.print(_table(found))
+    if not found.complete:
+        raise Unexpected("not every message arrived exactly once")
+
+
+def _wait(*, until_stopped: bool) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        while until_stopped:
+            signal.pause()
 
 
 def _table(found: Tally) -> Table:
@@ -47,12 +60,3 @@ def _table(found: Tally) -> Table:
     for name, value in found.rows.items():
         table.add_row(name, value)
     return table
-
-
-def _stay(console: Console, where: Stand) -> None:
-    console.print(f"The service goes on at {where.address}; its key: {where.key}")
-    console.print("Ctrl-C ends it.")
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        console.print()
