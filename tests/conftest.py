@@ -58,6 +58,8 @@ def name_server(net: str) -> Iterator[Bind]:
             f"closed A {net}.6",
             "private A 10.20.30.40",
             "alias CNAME localhost.",
+            "cname CNAME localhost.",
+            "a.rebind A 127.0.0.7",
         ],
     )
     yield server

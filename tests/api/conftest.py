@@ -12,7 +12,10 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def capturing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("capturing"), {})
+    running = Platform(
+        tmp_path_factory.mktemp("capturing"),
+        {"LETTERHEAD_DNS_SERVERS": "127.0.0.1:9"},  # nobody outside is asked for names
+    )
     yield running
     running.stop()
     assert running.errors() == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.bad_inputs import VALID_NAMES
 from tests.forms import Form, message, smtp
 from tests.journeys.settings import go_live, states
 from tests.running import Portal
@@ -46,6 +47,16 @@ def test_a_test_mail_stops_at_the_stage_that_is_wrong(
     assert states(hart.settings())["test_accepted"] == "open"
     assert hart.refused_change("switch-on")["step"] == "test_accepted"
     assert len(mail_server.arrived()) == before
+
+
+@pytest.mark.parametrize("name", sorted(VALID_NAMES - {"localhost", "localhost."}))
+def test_names_that_lead_into_the_network_lead_nowhere(hart: Portal, name: str) -> None:
+    hart.save(smtp(server=name))
+
+    found = hart.change("test", {"to": "anna@client.test"})
+
+    assert [each["stage"] for each in found["stages"]] == ["resolve"]
+    assert found["fault"]["code"] == "server-not-found"
 
 
 def test_a_private_address_is_told_apart_from_no_address_by_nothing(

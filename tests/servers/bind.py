@@ -1,9 +1,14 @@
 """A private BIND: an authoritative name server and resolver for the zone `test`, and no other."""
 
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import dns.message
+import dns.query
+import dns.rcode
 
 from tests.servers import daemons
 
@@ -49,4 +54,14 @@ def start(folder: Path, records: Iterable[str]) -> Bind:
     command = ["/usr/sbin/named", "-g", "-c", folder / "named.conf"]
     process = daemons.start(command, folder / "log")
     daemons.wait_for("127.0.0.1", port)
+    _wait_for_zone(port)
     return Bind(port, process)
+
+
+def _wait_for_zone(port: int) -> None:
+    """It listens before it has read its zones."""
+    question = dns.message.make_query("test.", "SOA")
+    ends = time.monotonic() + 20
+    while dns.query.udp(question, "127.0.0.1", timeout=5, port=port).rcode() != dns.rcode.NOERROR:
+        assert time.monotonic() < ends, "the name server does not serve its zone"
+        time.sleep(0.02)
