@@ -94,6 +94,32 @@ def test_a_variable_that_is_not_right_stops_every_command(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LETTERHEAD_DATA_DIR", "file"),
+        ("LETTERHEAD_DATABASE_URL", "sqlite:////does/not/exist/letterhead.db"),
+        ("LETTERHEAD_CA_FILE", "file"),
+        ("LETTERHEAD_SECRET_KEYS", "too-short"),
+        ("LETTERHEAD_SECRET_KEYS_FILE", "file"),
+        ("LETTERHEAD_SECRET_KEYS_FILE", "empty"),
+        ("LETTERHEAD_PUBLIC_URL", "https://münchen.example"),
+    ],
+)
+def test_an_environment_that_is_not_right_is_one_line(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    (tmp_path / "file").write_text("neither a folder nor a kéy", "utf-8")
+    (tmp_path / "empty").write_text("")
+    given = str(tmp_path / value) if (tmp_path / value).exists() else value
+
+    done = Done(tmp_path / "data", "serve", **{"LETTERHEAD_LISTEN": "127.0.0.1:0", name: given})
+
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("letterhead: ")
+
+
 def test_a_data_folder_is_served_once(tmp_path: Path) -> None:
     settings = {"LETTERHEAD_DATA_DIR": str(tmp_path), "LETTERHEAD_LISTEN": "127.0.0.1:0"}
     process, _ = start_service(settings, tmp_path / "log")

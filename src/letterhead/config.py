@@ -102,6 +102,8 @@ def _public_url(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"{text!r} is not an address like https://mail.example.com.")
+    if not text.isascii():
+        raise ValueError(f"{text!r} is not ASCII: write the host in its xn-- form.")
     return text.rstrip("/")
 
 
@@ -176,5 +178,15 @@ def _secret_keys(given: Mapping[str, str]) -> tuple[Secret, ...]:
     """The key ring, newest first; empty means: the one in the data folder, made at first start."""
     text = given.get("LETTERHEAD_SECRET_KEYS", "")
     if file := _file(given, "LETTERHEAD_SECRET_KEYS_FILE"):
-        text = file.read_text("ascii")
+        text = _keys_in(file)
     return tuple(Secret(each) for each in text.replace(",", " ").split())
+
+
+def _keys_in(file: Path) -> str:
+    try:
+        text = file.read_text("ascii")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not text.strip():
+        raise Misconfigured(f"LETTERHEAD_SECRET_KEYS_FILE: there is no key in {str(file)!r}.")
+    return text

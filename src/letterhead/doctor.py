@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from letterhead import service
 from letterhead.config import Config
-from letterhead.egress import Egress
+from letterhead.egress import Egress, tls_context
 from letterhead.errors import LetterheadError, Unreachable
 from letterhead.mail.reply import Kind
 
@@ -52,6 +52,11 @@ async def _key(config: Config) -> tuple[str, str]:
     return "ok", "Every stored password can be opened."
 
 
+async def _certificates(config: Config) -> tuple[str, str]:
+    tls_context(config.ca_file)
+    return "ok", "The certificates that are trusted can be read."
+
+
 async def _platform_route(config: Config) -> tuple[str, str]:
     server = config.default_route
     if server is None:
@@ -89,6 +94,7 @@ _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingP
     {
         "database": _database,
         "key": _key,
+        "certificates": _certificates,
         "platform route": _platform_route,
         "dns": _dns,
         "port 25": _port_25,

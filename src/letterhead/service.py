@@ -58,7 +58,7 @@ def settings() -> Config:
 @asynccontextmanager
 async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
     """The store, its tables up to date; for the command line, beside a service that may run."""
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(config)
     database = Database(config.database_url)
     try:
         await database.migrate()
@@ -79,7 +79,8 @@ class Service:
         self._settler = Settler(self._outbox)
         self._ways = _ways(config, store.vault)
         platform = Platform(config.platform_name, config.default_from)
-        self._drain = self._make_drain(Connections(database), platform)
+        self._connections = Connections(database)
+        self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
         self.office = Office(
             store=store,
@@ -119,6 +120,7 @@ class Service:
         # Nobody else works on this file (see `_alone`), so every lease is a dead worker's.
         while await self._outbox.free(now(), everything=True):
             pass
+        await self._connections.forget_platform(now())
 
     async def _end(self, workers: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, let go what is on the wire, and take leave."""
@@ -147,10 +149,18 @@ class Service:
 
 async def serve(config: Config) -> None:
     """Run everything in this process, on SQLite."""
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(config)
     with _alone(config):
         async with opened(config) as (database, store):
             await Service(config, database, store).run()
+
+
+def _make_folder(config: Config) -> None:
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"LETTERHEAD_DATA_DIR: {config.data_dir} cannot be made: {error.strerror}."
+        raise Misconfigured(message) from error
 
 
 @contextmanager
@@ -226,6 +236,8 @@ def _ehlo(config: Config) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
+    if address.is_unspecified:
+        return "localhost"
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004
 
 

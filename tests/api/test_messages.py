@@ -152,6 +152,36 @@ def test_sending_again_makes_a_new_message_of_the_same_bytes(portal: Portal) -> 
     assert first.get_content() == second.get_content()
 
 
+def test_what_is_still_on_its_way_is_not_sent_again(portal: Portal) -> None:
+    at = (datetime.now(UTC) + timedelta(hours=1)).isoformat()  # noqa: TID251 - as a client does
+    sent = portal.send(message("Later", send_at=at))
+
+    refused = portal.refused("POST", f"/messages/{sent}/send-again")
+    portal.call("POST", f"/messages/{sent}/cancel")
+    again = portal.call("POST", f"/messages/{sent}/send-again")
+
+    assert refused["status"] == 409
+    assert portal.wait_for(again["id"])["subject"] == "Later"
+
+
+def test_mail_of_class_system_is_sent_again_by_the_platform_alone(portal: Portal) -> None:
+    portal.save({"type": "default", "copy_to": "copies@hart.test"})
+    portal.change("switch-on")
+    sent = portal.send(message("Sign-in code", **{"class": "system"}))
+    portal.wait_for(sent)
+    shown = {"Authorization": f"Bearer {portal.key(Scope.SEND)}"}
+
+    refused = portal.platform.http.post(f"/v1/messages/{sent}/send-again", headers=shown)
+    again = portal.call("POST", f"/messages/{sent}/send-again")
+
+    assert refused.status_code == 403
+    assert len(portal.wait_for(again["id"])["recipients"]) == 1
+
+
+def test_the_platform_s_connection_is_not_a_portal_s_to_hurry(portal: Portal) -> None:
+    assert portal.refused_change("resume")["status"] == 409
+
+
 def test_the_timeline_tells_what_happened(portal: Portal) -> None:
     sent = portal.send(message("Timeline"))
     portal.wait_for(sent)

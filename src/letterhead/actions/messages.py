@@ -22,6 +22,7 @@ from letterhead.store.store import Desk
 
 _LARGE = 256 * 1024  # bytes of attachments from which on a message is made off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
+_OPEN = {Status.QUEUED.value, Status.SENDING.value, Status.UNCERTAIN.value}
 _MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
 
 
@@ -58,10 +59,10 @@ class Intake:
         self, portal: Portal, found: Found, content: bytes, now: datetime
     ) -> Receipt:
         """Send a message once more: to those who did not get it, or to all if everybody did."""
-        originals = [each for each in found.recipients if not each.copy]
-        missed = [each.email for each in originals if each.status in _MISSED]
         row = found.message
-        blank = self._blank(portal, missed or [each.email for each in originals], now)
+        people = _missed(found)
+        business = row.message_class == MessageClass.BUSINESS.value
+        blank = self._blank(portal, people, now, copied=business)
         letter = replace(
             blank,
             message_class=MessageClass(row.message_class),
@@ -96,7 +97,7 @@ class Intake:
 
     def _raw(self, portal: Portal, message: RawMessage, now: datetime) -> Letter:
         people = (*message.to, *message.cc, *message.bcc)
-        blank = self._blank(portal, _once(people), now)
+        blank = self._blank(portal, rules.once(people), now)
         return replace(
             blank, subject=message.subject, reply_to=message.reply_to, content=message.content
         )
@@ -187,5 +188,12 @@ async def _bytes(message: Message, now: datetime) -> bytes:
     return mime.compose(message, date=now)
 
 
-def _once(people: Sequence[Mailbox]) -> list[str]:
-    return list(dict.fromkeys(each.email for each in people))
+def _missed(found: Found) -> list[str]:
+    """Who did not get a message, or everybody; nobody may still be about to get it."""
+    originals = [each for each in found.recipients if not each.copy]
+    if any(each.status in _OPEN for each in originals):
+        raise Conflict(
+            "This message is still on its way, or uncertain: cancel or resolve it first."
+        )
+    missed = [each.email for each in originals if each.status in _MISSED]
+    return missed or [each.email for each in originals]

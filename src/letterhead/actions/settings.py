@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from letterhead.errors import Invalid, NotFound, Problem, Refused
+from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
 from letterhead.mail import gate
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
@@ -123,6 +123,12 @@ async def switch_back(desk: Desk, number: int | None, now: datetime) -> Version:
     return version
 
 
+async def resume(desk: Desk, now: datetime) -> None:
+    """Let a connection that waits be tried at once."""
+    if not await desk.connection.try_again(now):
+        raise Conflict("The platform's own route is tried again by itself.")
+
+
 async def progress(desk: Desk) -> tuple[Version, Progress]:
     """The version that is looked at (the next one, else the live), and how far it has come."""
     upcoming = await desk.settings.next()
@@ -143,7 +149,7 @@ def _demand_none(problems: Sequence[Problem]) -> None:
 
 async def _go_live(desk: Desk, version: Version, now: datetime) -> None:
     await desk.settings.go_live(version, now)
-    await desk.connection.forget()
+    await desk.connection.forget(now)
 
 
 def _progress(version: Version | None, proof: Proof | None, *, live: bool = False) -> Progress:

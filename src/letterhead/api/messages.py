@@ -8,13 +8,15 @@ from pydantic import AwareDatetime, Field
 
 from letterhead.actions import messages
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, acting_portal
+from letterhead.api.access import OfficeOf, acting, acting_portal, allow
 from letterhead.api.body import Body, read
+from letterhead.api.errors import Forbidden
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
+from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
-from letterhead.mail.portal import Portal, Scope
+from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.store.messages import Search
 from letterhead.store.store import Desk
 
@@ -24,6 +26,7 @@ _PAGE = 200
 _RESOLUTIONS = {"sent": Status.SENT, "resend": Status.QUEUED}
 
 Reader = Annotated[Portal, Depends(acting_portal(Scope.READ))]
+MaySend = Annotated[Principal, Depends(allow(Scope.SEND))]
 Sender = Annotated[Portal, Depends(acting_portal(Scope.SEND))]
 
 
@@ -96,10 +99,15 @@ async def cancel(office: OfficeOf, portal: Sender, message_id: str) -> show.Json
 
 
 @router.post("/{message_id}/send-again", status_code=202)
-async def send_again(office: OfficeOf, portal: Sender, message_id: str) -> show.Json:
+async def send_again(
+    request: Request, office: OfficeOf, asking: MaySend, message_id: str
+) -> show.Json:
     """Send a message once more, to those who did not get it, or to all if everybody did."""
+    portal = await acting(request, asking)
     async with office.store.look(portal) as desk:
         found = await messages.get(desk, message_id)
+        if found.message.message_class != MessageClass.BUSINESS.value and not asking.is_platform:
+            raise Forbidden("Messages of class system need a platform key.")
         content = await messages.content(desk, message_id)
     kept = await office.intake.send_again(portal, found, content, office.clock())
     return show.receipt(kept)

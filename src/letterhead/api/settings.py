@@ -140,7 +140,7 @@ async def switch_back(request: Request, office: OfficeOf, portal: Changed) -> sh
 async def resume(office: OfficeOf, portal: Changed) -> show.Json:
     """Let a held connection try again at once: with one mail, and with all if that goes well."""
     async with office.store.portal(portal) as desk:
-        await desk.connection.try_again(office.clock())
+        await settings.resume(desk, office.clock())
     return await _went_live(office, portal)
 
 

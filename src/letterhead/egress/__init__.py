@@ -15,7 +15,7 @@ from letterhead.egress.names import (
     is_local,
     literal,
 )
-from letterhead.errors import Unreachable
+from letterhead.errors import Misconfigured, Unreachable
 from letterhead.mail.reply import Kind
 
 __all__ = ["Address", "Allowed", "Egress", "allowed", "tls_context"]
@@ -94,8 +94,12 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False  # RFC 9525, section 6.3
-    if ca_file:
-        context.load_verify_locations(ca_file)
+    try:
+        if ca_file:
+            context.load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        message = f"LETTERHEAD_CA_FILE: there is no certificate in {str(ca_file)!r}."
+        raise Misconfigured(message) from error
     return context
 
 

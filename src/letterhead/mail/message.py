@@ -76,9 +76,14 @@ class Message:
 
 
 def recipients(message: Message) -> list[str]:
-    """Everybody who gets the message, each once; addresses differ by more than letter case."""
+    """Everybody who gets the message, each once."""
+    return once((*message.to, *message.cc, *message.bcc))
+
+
+def once(boxes: Iterable[Mailbox]) -> list[str]:
+    """The addresses of `boxes`, each once; they differ by more than letter case."""
     found: dict[str, str] = {}
-    for box in (*message.to, *message.cc, *message.bcc):
+    for box in boxes:
         found.setdefault(box.email.lower(), box.email)
     return list(found.values())
 

@@ -35,7 +35,7 @@ class Committer:
         self._waiting: list[_Submission] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
-        self.accepted = 0  # recipients since the start
+        self.accepted = 0  # recipients since the start, without copies
 
     async def add(self, submitted: Sequence[Letter]) -> list[Kept]:
         """Keep all of `submitted` or nothing; says of each what it became."""
@@ -80,7 +80,8 @@ class Committer:
             for part in group if len(group) > 1 else ():  # let one bad one not spoil the others
                 await self._commit([part])
         else:
-            self.accepted += sum(len(each.addressees) for part in group for each in part.letters)
+            fresh = [each for each in kept if isinstance(each, Receipt) and not each.replayed]
+            self.accepted += sum(len(each.addressees) for each in fresh)
             _answer(group, kept)
 
     async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:

@@ -67,18 +67,13 @@ class Connections:
     async def recovered(self, route: Route, now: datetime) -> None:
         """All is well again; the time that mail was held does not count as time of trying."""
         async with self._database.settle() as writing:
-            before = await trouble(writing, route.connection_id, route.version)
-            if before is None:
-                return
-            await writing.execute(delete(connection).where(_is(route.connection_id)))
-            if before.paused:
-                pause = round((now - before.since).total_seconds() * 1_000_000)
-                later = type_coerce(recipient.c.expires, BigInteger) + pause  # see tables.Moment
-                await writing.execute(
-                    update(recipient)
-                    .where(QUEUED, _waits_behind(route.connection_id))
-                    .values(expires=later)
-                )
+            if await trouble(writing, route.connection_id, route.version):
+                await _lift(writing, route.connection_id, now)
+
+    async def forget_platform(self, now: datetime) -> None:
+        """Forget what was wrong with the platform's route: at a start it may be another."""
+        async with self._database.settle() as writing:
+            await _lift(writing, PLATFORM, now)
 
     async def finish_test(self, message_id: str, values: Mapping[str, Any]) -> None:
         """Write down what became of a test mail; one that was replaced meanwhile is left alone."""
@@ -107,16 +102,23 @@ class ConnectionRows:
         mine = (recipient.c.portal_id == self._portal_id) & (recipient.c.lane == Lane.LIVE.value)
         return await self._connection.scalar(query.where(QUEUED, mine)) or 0
 
-    async def try_again(self, now: datetime) -> None:
-        """Let the connection be tried at once: with one mail, and with all when that goes well."""
+    async def try_again(self, now: datetime) -> bool:
+        """
+        Let the connection be tried at once: with one mail, and with all when that goes well.
+
+        False if it is the platform's: that one is not a portal's to hurry.
+        """
         route = await self._route()
+        if route.connection_id == PLATFORM:
+            return False
         await self._connection.execute(
             update(connection).where(_is(route.connection_id)).values(due=now)
         )
+        return True
 
-    async def forget(self) -> None:
+    async def forget(self, now: datetime) -> None:
         """Forget what was wrong with settings that are no longer live."""
-        await self._connection.execute(delete(connection).where(_is(self._portal_id)))
+        await _lift(self._connection, self._portal_id, now)
 
     async def _route(self) -> Route:
         row = await _way(self._connection, self._portal_id, Lane.LIVE)
@@ -169,6 +171,20 @@ def _default(live: Settings) -> DefaultSettings:
     if isinstance(live, DefaultSettings):
         return live
     return DefaultSettings(from_name=live.from_name, reply_to=live.from_address)
+
+
+async def _lift(writing: AsyncConnection, connection_id: int, now: datetime) -> None:
+    """Forget a trouble, if there is one; the time that mail was held is no time of trying."""
+    found = delete(connection).where(_is(connection_id))
+    rows = await writing.execute(found.returning(connection.c.paused, connection.c.since))
+    before = rows.first()
+    if before is None or not before.paused:
+        return
+    pause = round((now - before.since).total_seconds() * 1_000_000)
+    later = type_coerce(recipient.c.expires, BigInteger) + pause  # see tables.Moment
+    await writing.execute(
+        update(recipient).where(QUEUED, _waits_behind(connection_id)).values(expires=later)
+    )
 
 
 async def _keep(

@@ -83,7 +83,8 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the tables up to date; refuses tables of a newer version."""
-        await asyncio.to_thread(_upgrade, self.url)
+        with _translating():
+            await asyncio.to_thread(_upgrade, self.url)
 
     async def close(self) -> None:
         for engine in (self._accepting, self._settling, self._reading):
@@ -122,7 +123,7 @@ def _translated(error: DBAPIError) -> Exception:
     if "full" in text:
         return StorageFull("The disk is full.")
     if any(sign in text for sign in ("locked", "busy", "disk I/O", "unable to open", "readonly")):
-        return Unavailable("The database cannot be written to at the moment.")
+        return Unavailable("The database cannot be opened or written to at the moment.")
     return error
 
 

@@ -12,6 +12,7 @@ from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
+from letterhead.mail.retry import PATIENCE
 from letterhead.store.tables import body, event, message, recipient
 
 _GONE = (Status.SENT.value, Status.CAPTURED.value)
@@ -114,7 +115,7 @@ class MessageRows:
         query = (
             update(recipient)
             .where(mine, which)
-            .values(status=status.value, due=now, settled_at=now, dot_sent=False)
+            .values(status=status.value, dot_sent=False, **_times(status, now))
             .returning(recipient.c.id)
         )
         changed = list(await self._connection.scalars(query))
@@ -175,3 +176,10 @@ def _status_is(status: Status, *, held: bool) -> ColumnElement[bool]:
 
 def _has(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(recipient.c.message_id == message.c.id, condition)
+
+
+def _times(status: Status, now: datetime) -> Mapping[str, datetime | None]:
+    """What is to be sent again has all its time before it; anything else is settled."""
+    if status is Status.QUEUED:
+        return {"due": now, "expires": now + PATIENCE, "settled_at": None}
+    return {"settled_at": now}

@@ -73,7 +73,10 @@ def _key(secret: Secret) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise Misconfigured("A secret key must be 32 bytes in URL-safe base64 (44 characters).")
+        raise Misconfigured(
+            "LETTERHEAD_SECRET_KEYS (or secret.key of the data folder): a key must be 32 bytes in"
+            " URL-safe base64, 44 characters."
+        )
     return key
 
 
