@@ -58,14 +58,14 @@ class Run:
 def measure(on: Stage, messages: int) -> Run:
     """Hand in so many messages as fast as they are taken, and wait until the last has arrived."""
     bodies = [_batch(at) for at in range(messages // BATCH)]
-    with on.journal.open("rb") as journal:
+    with on.stand.journal.open("rb") as journal:
         journal.read()
         return _measured(on, messages, bodies, journal)
 
 
 def _measured(on: Stage, messages: int, bodies: list[bytes], journal: BinaryIO) -> Run:
     headers = {"content-type": "application/json"}
-    used, used_upstream, began = cpu(on.service), cpu(on.upstream), time.perf_counter()
+    used, used_upstream, began = cpu(on.stand.service), cpu(on.stand.upstream), time.perf_counter()
     for body in bodies:
         answer = on.http.post("/messages/batch", content=body, headers=headers)
         if not answer.is_success:
@@ -79,9 +79,9 @@ def _measured(on: Stage, messages: int, bodies: list[bytes], journal: BinaryIO) 
     return Run(
         messages / accepted,
         messages / relayed,
-        1000 * (cpu(on.service) - used) / messages,
-        1000 * (cpu(on.upstream) - used_upstream) / messages,
-        memory(on.service),
+        1000 * (cpu(on.stand.service) - used) / messages,
+        1000 * (cpu(on.stand.upstream) - used_upstream) / messages,
+        memory(on.stand.service),
     )
 
 
@@ -122,9 +122,9 @@ def profiled(messages: int) -> None:
     """Sample the service while it works, and print where its time goes, part by part."""
     with stage() as on:
         measure(on, BATCH)
-        samples = on.folder / "samples"
+        samples = on.stand.mailbox / "samples"
         spy = str(Path(sys.executable).with_name("py-spy"))
-        command = [spy, "record", "--pid", str(on.service.pid), "--rate", "200"]
+        command = [spy, "record", "--pid", str(on.stand.service.pid), "--rate", "200"]
         options = ["--format", "raw", "--duration", "3600", "--output", str(samples)]
         with subprocess.Popen(  # noqa: S603 - our own
             [*command, *options], stdout=subprocess.DEVNULL

@@ -54,19 +54,22 @@ edits = st.one_of(
 saves = st.lists(st.builds(Save, drafts, edits), min_size=2, max_size=8)
 
 
-async def _walk(path: Path, steps: list[Save]) -> None:
+async def _walk(path: Path, steps: list[Save]) -> list[str]:
+    """Save the form step by step; gives the passwords that came to where they must not."""
     database = Database(f"sqlite:///{path / 'letterhead.db'}")
     await database.migrate()
     store = Store(database, Vault([KEY]))
+    leaks: list[str] = []
     try:
         async with store.platform() as rows:
             portal = await rows.add_portal(next(_slugs), "Hart & Co", NOW)
         typed: dict[tuple[object, ...], str] = {}  # the last password for each destination
         for step in steps:
             await _save(store, portal, step, typed)
-            await _check(database, store, portal, typed)
+            leaks += await _leaks(database, store, portal, typed)
     finally:
         await database.close()
+    return leaks
 
 
 async def _save(
@@ -85,17 +88,17 @@ async def _save(
         typed.clear()
 
 
-async def _check(
+async def _leaks(
     database: Database, store: Store, portal: Portal, typed: dict[tuple[object, ...], str]
-) -> None:
+) -> list[str]:
     """Open the password as delivery does: by the settings that a test mail would take."""
     route = await Connections(database).route((portal.id, Lane.TEST))
     assert route is not None
     if not isinstance(route.settings, SmtpSettings) or route.sealed_password is None:
-        return
+        return []
     opened = store.vault.open(route.sealed_password, destination(route.portal_id, route.settings))
-    assert opened is not None
-    assert opened.reveal() == typed[route.settings.destination]
+    shown = opened.reveal() if opened else ""
+    return [] if shown == typed.get(route.settings.destination) else [shown]
 
 
 @settings(
@@ -105,7 +108,7 @@ async def _check(
 def test_it_is_opened_for_what_it_was_typed_for_and_nothing_else(
     tmp_path: Path, steps: list[Save]
 ) -> None:
-    asyncio.run(_walk(tmp_path, steps))
+    assert asyncio.run(_walk(tmp_path, steps)) == []
 
 
 @given(drafts, drafts, st.integers(1, 3), st.integers(1, 3))

@@ -15,6 +15,8 @@ from letterhead.demo.tally import Tally, arrivals, tally
 
 Json = dict[str, Any]
 
+SLUG = "hart"  # of the portal
+
 _BATCH = 50  # messages
 _PATIENCE = 120.0  # seconds without any progress
 _LOOK = 0.1
@@ -34,7 +36,7 @@ class Journey:
         self._console = console
         self._http = httpx.Client(
             base_url=f"{stand.address}/v1",
-            headers={"Authorization": f"Bearer {stand.key}", "X-Portal": "hart"},
+            headers={"Authorization": f"Bearer {stand.key}", "X-Portal": SLUG},
             timeout=60,
         )
 
@@ -43,7 +45,7 @@ class Journey:
 
     def set_up(self) -> None:
         """Save, be refused, test, confirm, switch on."""
-        self._call("POST", "/portals", {"slug": "hart", "name": "Hart & Co"})
+        self._call("POST", "/portals", {"slug": SLUG, "name": "Hart & Co"})
         self._say("added the portal hart: its mail leaves by the platform's route")
         self._settings("PUT", "", self._form())
         self._say(f"saved SMTP settings: {SERVER}:{self._stand.smtp_port}, STARTTLS, {LOGIN}")
@@ -84,7 +86,7 @@ class Journey:
         }
 
     def _refused_switch_on(self) -> None:
-        answer = self._http.post("/portals/hart/email-settings/switch-on")
+        answer = self._http.post(f"/portals/{SLUG}/email-settings/switch-on")
         if answer.status_code != _CONFLICT:
             raise Unexpected(f"an early switch-on was answered with {answer.status_code}")
         found = answer.json()
@@ -127,7 +129,7 @@ class Journey:
         return len(self._call("GET", f"/messages?status={status}&limit=100")["items"])
 
     def _settings(self, method: str, path: str, body: object = None) -> Json:
-        return self._call(method, f"/portals/hart/email-settings{path}", body)
+        return self._call(method, f"/portals/{SLUG}/email-settings{path}", body)
 
     def _call(self, method: str, path: str, body: object = None) -> Json:
         answer = self._http.request(method, path, json=body)

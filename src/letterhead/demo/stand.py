@@ -33,6 +33,8 @@ class Stand:
     password: str
     journal: Path
     mailbox: Path
+    service: subprocess.Popen[str]
+    upstream: subprocess.Popen[str]
 
 
 @contextmanager
@@ -55,7 +57,16 @@ def stand() -> Iterator[Stand]:
         }
         service, address = start_service(environment, folder / "log")
         ends.callback(end, service)
-        yield Stand(address, key, smtp_port, password, folder / "journal", mailbox)
+        yield Stand(
+            address=address,
+            key=key,
+            smtp_port=smtp_port,
+            password=password,
+            journal=folder / "journal",
+            mailbox=mailbox,
+            service=service,
+            upstream=upstream,
+        )
 
 
 def start_upstream(
