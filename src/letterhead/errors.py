@@ -5,7 +5,6 @@ The one tree of errors that may leave a module.
     +-- Misconfigured   the environment of this process is not right
     +-- Invalid         what came in is not right; names every field
     +-- TooLarge        what came in is over a limit of size
-    +-- Denied          the key may not do this
     +-- NotFound        there is no such thing here
     +-- Refused         the gate is closed, at a named step
     +-- Conflict        the same key was used for something else
@@ -46,10 +45,6 @@ class Invalid(LetterheadError):
 
 class TooLarge(LetterheadError):
     """What came in is over a limit of size."""
-
-
-class Denied(LetterheadError):
-    """Whoever asks may not do this."""
 
 
 class NotFound(LetterheadError):

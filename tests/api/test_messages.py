@@ -182,6 +182,18 @@ def test_the_platform_s_connection_is_not_a_portal_s_to_hurry(portal: Portal) ->
     assert portal.refused_change("resume")["status"] == 409
 
 
+def test_a_portal_sends_ten_test_mails_an_hour(portal: Portal) -> None:
+    portal.save({"type": "default"})
+    to = {"to": "anna@client.test"}
+
+    accepted = [portal.change("test", to)["accepted"] for _ in range(10)]
+    refused = portal.ask("POST", f"{portal.form}/test", to)
+
+    assert accepted == [True] * 10
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+
+
 def test_the_timeline_tells_what_happened(portal: Portal) -> None:
     sent = portal.send(message("Timeline"))
     portal.wait_for(sent)

@@ -40,7 +40,6 @@ _KINDS: dict[type[LetterheadError], tuple[int, str, str]] = {
     Malformed: (400, "malformed", "The body is not valid JSON."),
     Unauthorized: (401, "unauthorized", "A valid API key is needed."),
     Forbidden: (403, "forbidden", "This key may not do that."),
-    errors.Denied: (403, "forbidden", "This key may not do that."),
     errors.NotFound: (404, "not-found", "There is nothing here."),
     errors.Refused: (409, "gate", "A step must be done first."),
     errors.Conflict: (409, "conflict", "This does not fit what is there."),

@@ -10,7 +10,6 @@ class Provider:
 
     key: str
     name: str
-    requires_spf: bool = False
     connections: int = 10  # open at once, at most
 
 

@@ -1,0 +1,49 @@
+"""The platform's own route: through its server, in the portal's name, over every scheme."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.forms import DEFAULT, message
+from tests.running import Platform
+from tests.servers.certificates import Certificates
+from tests.servers.scripted import Scripted, running
+
+
+@pytest.mark.parametrize(
+    ("route", "signs_in"),
+    [
+        ("smtp://desk:secret@localhost:{port}", True),
+        ("smtps://desk:secret@localhost:{port}", True),
+        ("smtp+plain://127.0.0.1:{port}", False),
+    ],
+    ids=["smtp", "smtps", "plain"],
+)
+def test_mail_of_default_leaves_by_the_platform_s_server(
+    tmp_path: Path, certs: Certificates, route: str, *, signs_in: bool
+) -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certs.chain("good"))
+    script = Scripted(
+        tls=tls if signs_in else None, implicit=route.startswith("smtps"), offers=("PIPELINING",)
+    )
+    with running(script) as server:
+        settings = {
+            "LETTERHEAD_DEFAULT_ROUTE": route.format(port=server.port),
+            "LETTERHEAD_CA_FILE": str(certs.authority),
+        }
+        platform = Platform(tmp_path, settings)
+        portal = platform.portal("hart", "Hart & Co")
+        portal.save(DEFAULT)
+        portal.change("switch-on")
+        found = portal.wait_for(portal.send(message("By the platform", from_name="Hart")))
+        platform.stop()
+
+    [taken] = server.taken
+    assert found["recipients"][0]["status"] == "sent"
+    assert taken.sender == "no-reply@desk.test"
+    assert b"From: Hart via Desk <no-reply@desk.test>\r\n" in taken.content
+    assert b"Reply-To: office@client.test\r\n" in taken.content
+    assert any(line.startswith("AUTH PLAIN") for line in server.said) is signs_in
+    assert platform.errors() == []
