@@ -60,6 +60,12 @@ def name_server(net: str) -> Iterator[Bind]:
             "alias CNAME localhost.",
             "cname CNAME localhost.",
             "a.rebind A 127.0.0.7",
+            'google TXT "v=spf1 include:_spf.google.com ~all"',
+            'other TXT "v=spf1 mx -all"',
+            'twice TXT "v=spf1 -all"',
+            'twice TXT "v=spf1 ~all"',
+            '_dmarc.google TXT "v=DMARC1; p=reject"',
+            "google MX 10 mail",
         ],
     )
     yield server

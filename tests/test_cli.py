@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from letterhead.demo.stand import end, start_service
+from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
-    *("user add", "key create", "explain-reply", "demo"),
+    *("user add", "key create", "check-domain", "explain-reply", "demo"),
 ]
 
 
@@ -59,6 +60,8 @@ def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
         (["user", "add", "a@b.co", "--role", "admin"], 2, "portal"),
         (["explain-reply", "hello"], 2, "code"),
         (["explain-reply", "--provider", "x", "535 no"], 2, "provider"),
+        (["check-domain", "nowhere"], 2, "dot"),
+        (["check-domain", "hart.test", "--provider", "x"], 2, "provider"),
         (["web"], 1, "PostgreSQL"),
         (["work"], 1, "PostgreSQL"),
         (["demo", "--messages", "0"], 2, "messages"),
@@ -177,6 +180,20 @@ def test_the_demo_proves_the_main_job(tmp_path: Path) -> None:
     assert re.search(r"accepted +│ +100 │", done.out)
     assert re.search(r"duplicates +│ +0 │", done.out)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_domain_is_checked(tmp_path: Path, name_server: Bind) -> None:
+    servers = {"LETTERHEAD_DNS_SERVERS": f"127.0.0.1:{name_server.port}"}
+
+    missing = Done(tmp_path, "check-domain", "other.test", "--provider", "gmail", **servers)
+    passes = Done(tmp_path, "check-domain", "google.test", "--provider", "gmail", **servers)
+    as_json = Done(tmp_path, "check-domain", "nothing.test", "--json", **servers)
+
+    assert (missing.code, passes.code, as_json.code) == (1, 0, 1)
+    assert "SPF of other.test: incomplete." in missing.out
+    assert "other.test  TXT  v=spf1 mx include:_spf.google.com -all" in missing.out
+    assert "SPF of google.test: pass." in passes.out
+    assert json.loads(as_json.out)["spf"]["state"] == "missing"
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:

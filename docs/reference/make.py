@@ -31,6 +31,7 @@ COMMANDS = (
     "portal show",
     "user add",
     "key create",
+    "check-domain",
     "explain-reply",
     "demo",
 )

@@ -18,10 +18,11 @@ from letterhead import __version__, demo, service
 from letterhead.actions import portals
 from letterhead.doctor import examine
 from letterhead.errors import Invalid, LetterheadError, Misconfigured
-from letterhead.mail import faults
+from letterhead.mail import address, faults
 from letterhead.mail.portal import Portal, Principal, Role, Scope
-from letterhead.mail.providers import PROVIDERS
+from letterhead.mail.providers import PROVIDERS, Provider
 from letterhead.mail.reply import Reply, Stage, read_reply
+from letterhead.mail.spf import State
 
 PLATFORM = Principal(None, frozenset())  # the operator may do everything
 
@@ -97,6 +98,24 @@ def doctor(*, as_json: AsJson = False) -> int:
     return 1 if any(each.state == "fault" for each in findings) else 0
 
 
+@app.command("check-domain")
+def check_domain(
+    domain: str,
+    provider: Annotated[str, typer.Option(help="The provider that is to send.")] = "other",
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Say how the SPF record of a domain stands, and what to publish; exit 1 unless it passes."""
+    chosen = _provider(provider)
+    try:
+        name = address.domain(domain)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    found = asyncio.run(service.check_domain(service.settings(), name, chosen))
+    _print_check(found, as_json=as_json)
+    return 0 if found["spf"]["state"] == State.PASS.value else 1
+
+
 @app.command("explain-reply")
 def explain_reply(
     reply: Annotated[str, typer.Argument(help='What the server said: "535 5.7.8 ..."')],
@@ -108,8 +127,7 @@ def explain_reply(
     as_json: AsJson = False,
 ) -> None:
     """Say what a server's reply means, and what to do."""
-    if provider not in PROVIDERS:
-        raise typer.BadParameter(f"There is no provider {provider!r}: say {', '.join(PROVIDERS)}.")
+    _provider(provider)
     read = read_reply(reply, phase)
     if read is None:
         raise typer.BadParameter('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
@@ -239,6 +257,26 @@ def _print_fault(reply: Reply, *, as_json: bool) -> None:
     for number, step in enumerate(found.steps, 1):
         print(f"{number}. {step}")
     print(f"\nWho must act: {found.who}. Retry: {found.retry.value}.")
+
+
+def _provider(key: str) -> Provider:
+    if key not in PROVIDERS:
+        raise typer.BadParameter(f"There is no provider {key!r}: say {', '.join(PROVIDERS)}.")
+    return PROVIDERS[key]
+
+
+def _print_check(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    spf = found["spf"]
+    print(f"SPF of {found['domain']}: {spf['state']}. {spf['detail']}")
+    print(f"Found:    {spf['found'] or 'no record'}")
+    if record := spf["record"]:
+        print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
+    print(f"Look-ups: {spf['lookups']}, and {spf['lookups_after']} with what is to be published")
+    for name in ("dmarc", "mx"):
+        print(f"{name.upper() + ':':<10}{', '.join(found[name]['found']) or found[name]['state']}")
 
 
 def _needs_postgresql(command: str) -> NoReturn:

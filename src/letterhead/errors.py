@@ -52,11 +52,12 @@ class NotFound(LetterheadError):
 
 
 class Refused(LetterheadError):
-    """The gate is closed; `step` says which of its steps is open."""
+    """The gate is closed; `step` says which of its steps is open, `reason` why if that helps."""
 
-    def __init__(self, step: str, detail: str) -> None:
+    def __init__(self, step: str, detail: str, reason: str = "") -> None:
         super().__init__(detail)
         self.step = step
+        self.reason = reason
 
 
 class Conflict(LetterheadError):

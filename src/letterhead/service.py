@@ -5,15 +5,17 @@ import fcntl
 import ipaddress
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 
 from letterhead import config as configuration
+from letterhead.actions.domains import DomainCheck, check
 from letterhead.actions.messages import Intake
 from letterhead.actions.trial import Trial
 from letterhead.api.access import Office
@@ -24,10 +26,12 @@ from letterhead.delivery.lanes import Lanes
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.sweep import Sweep
+from letterhead.dns import Dns
 from letterhead.egress import Egress, tls_context
 from letterhead.errors import Misconfigured
 from letterhead.mail.letter import Route
 from letterhead.mail.portal import Ids
+from letterhead.mail.providers import Provider
 from letterhead.mail.secret import Secret
 from letterhead.mail.sender import Platform
 from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
@@ -67,6 +71,11 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
         await database.close()
 
 
+async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
+    """What DNS says of a domain; for the command line."""
+    return await check(Dns(config.dns_servers), domain, provider, now())
+
+
 class Service:
     """Everything in one process."""
 
@@ -82,10 +91,12 @@ class Service:
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
+        domains = DomainCheck(store, Dns(config.dns_servers))
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
-            trial=Trial(store, self._lanes.wake, ids, platform),
+            trial=Trial(store, self._lanes.wake, ids, platform, domains),
+            domains=domains,
             wake=self._lanes.wake,
             ports=_ports(config),
             clock=now,

@@ -17,7 +17,10 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("GET", "/v1/portals"): Scope.READ,
     ("GET", "/v1/portals/{slug}"): Scope.READ,
     ("POST", "/v1/portals/{slug}/keys"): None,
+    ("GET", "/v1/providers"): Scope.READ,
     ("GET", "/v1/portals/{slug}/email-settings"): Scope.READ,
+    ("POST", "/v1/portals/{slug}/email-settings/check-dns"): Scope.SETTINGS,
+    ("POST", "/v1/portals/{slug}/email-settings/prefill"): Scope.SETTINGS,
     ("PUT", "/v1/portals/{slug}/email-settings"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/email-settings/test"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/email-settings/confirm"): Scope.SETTINGS,
@@ -85,7 +88,7 @@ def test_a_key_of_another_portal_finds_nothing(
         portal.platform, method, path, **{"Authorization": f"Bearer {key}", "X-Portal": portal.slug}
     )
 
-    own_list = path == "/v1/portals" and method == "GET"
+    own_list = method == "GET" and path in {"/v1/portals", "/v1/providers"}
     assert answer == (200 if own_list else 403 if path == "/v1/portals" else 404)
 
 

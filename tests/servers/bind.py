@@ -32,6 +32,13 @@ zone "broken" { type primary; file "missing.zone"; };
 zone "." { type primary; file "root.zone"; };
 """
 _TOP = "$TTL 1\n@ SOA ns.test. postmaster.test. 1 3600 600 86400 1\n@ NS ns.test.\n"
+# What the providers publish, as far as the tests need it.
+_ROOT = """
+test. NS ns.test.
+ns.test. A 127.0.0.1
+_spf.google.com. TXT "v=spf1 ip4:192.0.2.0/24 ~all"
+spf.protection.outlook.com. TXT "v=spf1 ip4:198.51.100.0/24 -all"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,7 @@ def start(folder: Path, records: Iterable[str]) -> Bind:
     port = daemons.free_port()
     configuration = _CONFIGURATION.replace("@DIR@", str(folder)).replace("@PORT@", str(port))
     (folder / "named.conf").write_text(configuration, "ascii")
-    (folder / "root.zone").write_text(f"{_TOP}test. NS ns.test.\nns.test. A 127.0.0.1\n", "ascii")
+    (folder / "root.zone").write_text(_TOP + _ROOT, "ascii")
     zone = "\n".join(["ns A 127.0.0.1", *records, ""])
     (folder / "test.zone").write_text(_TOP + zone, "ascii")
     command = ["/usr/sbin/named", "-g", "-c", folder / "named.conf"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
-from letterhead.mail import gate
+from letterhead.mail import gate, spf
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
 from letterhead.mail.proof import WRONG_CODES, Proof
@@ -157,6 +157,7 @@ def _progress(version: Version | None, proof: Proof | None, *, live: bool = Fals
     return Progress(
         settings=saved.settings if saved else None,
         live=live and saved is not None,
+        dns=spf.State(saved.dns["spf"]["state"]) if saved and saved.dns else None,
         test_accepted=proof is not None and proof.stands,
         test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
     )

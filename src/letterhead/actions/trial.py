@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from letterhead.actions.domains import DomainCheck
 from letterhead.actions.settings import code_digest, progress
 from letterhead.errors import Invalid, NotFound, Problem, TooMany, Unavailable
 from letterhead.mail import address, gate, mime, proof
@@ -32,17 +33,27 @@ class Trial:
     wake: Callable[[LaneKey], None]
     ids: Ids
     platform: Platform
+    domains: DomainCheck
 
     async def run(self, portal: Portal, to: str, now: datetime) -> Proof:
         """Send a test mail to `to`; the answer tells how far it came."""
+        recipient = _recipient(to)
+        await self._ask_dns(portal, now)
         async with self.store.portal(portal) as desk:
-            version, message_id = await self._begin(desk, _recipient(to), now)
+            version, message_id = await self._begin(desk, recipient, now)
         self.wake((portal.id, Lane.TEST))
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self._result(portal, version, message_id)
         except TimeoutError as error:
             raise Unavailable("No worker has sent the test mail yet: try again.") from error
+
+    async def _ask_dns(self, portal: Portal, now: datetime) -> None:
+        """Look the SPF record up anew where the gate asks for it."""
+        async with self.store.look(portal) as desk:
+            version, _ = await progress(desk)
+        if isinstance(version.settings, SmtpSettings) and version.settings.requires_spf:
+            await self.domains.run(portal, now)
 
     async def _begin(self, desk: Desk, to: str, now: datetime) -> tuple[int, str]:
         version, so_far = await progress(desk)

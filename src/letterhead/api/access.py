@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from letterhead.actions import portals
+from letterhead.actions.domains import DomainCheck
 from letterhead.actions.messages import Intake
 from letterhead.actions.trial import Trial
 from letterhead.api.errors import Forbidden, Unauthorized
@@ -26,6 +27,7 @@ class Office:
     store: Store
     intake: Intake
     trial: Trial
+    domains: DomainCheck
     wake: Callable[[LaneKey], None]
     ports: Ports
     clock: Callable[[], datetime]

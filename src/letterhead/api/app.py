@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from letterhead import __version__
-from letterhead.api import accept, errors, health, mail, messages, portals, settings
+from letterhead.api import accept, errors, health, mail, messages, portals, providers, settings
 from letterhead.api.access import Office, demand_policies
 from letterhead.api.openapi import definitions
 
@@ -23,7 +23,13 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
     return app
 
 
-PARTS = (portals.router, settings.router, accept.router, messages.router)
+PARTS = (
+    portals.router,
+    providers.router,
+    settings.router,
+    accept.router,
+    messages.router,
+)
 
 
 def _version_1() -> APIRouter:

@@ -65,6 +65,8 @@ def problem(error: LetterheadError) -> dict[str, Any]:
         found["errors"] = [asdict(each) for each in error.problems]
     if isinstance(error, errors.Refused):
         found["step"] = error.step
+        if error.reason:
+            found["reason"] = error.reason
     return found
 
 

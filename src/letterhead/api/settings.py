@@ -12,6 +12,7 @@ from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
 from letterhead.mail.portal import Portal, Scope
+from letterhead.mail.providers import PROVIDERS
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -58,6 +59,12 @@ class SmtpBody(Body):
     allow_ssl: bool = True
 
 
+class PrefillBody(Body):
+    """The provider that was chosen."""
+
+    provider: str = ""
+
+
 class TestBody(Body):
     """Where a test mail goes."""
 
@@ -97,6 +104,23 @@ async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json
         case _:
             raise Invalid(problems or [Problem("type", "unknown", "Choose default or smtp.")])
     return await _overview(office, portal)
+
+
+@router.post("/check-dns")
+async def check_dns(office: OfficeOf, portal: Changed) -> show.Json:
+    """Ask DNS anew: the SPF record of the From domain, what to publish, DMARC and MX."""
+    return dict(await office.domains.run(portal, office.clock()))
+
+
+@router.post("/prefill", openapi_extra=takes(PrefillBody))
+async def prefill(request: Request, portal: Changed) -> show.Json:  # noqa: ARG001 - the policy
+    """What choosing a provider fills into the form."""
+    body = await read_strictly(request, PrefillBody)
+    if body.provider not in PROVIDERS:
+        raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
+    found = PROVIDERS[body.provider]
+    filled = {"server": found.server, "port": found.port, "allow_ssl": True}
+    return {"provider": found.key, **filled, "notice": found.notice or None}
 
 
 @router.post("/test", openapi_extra=takes(TestBody))

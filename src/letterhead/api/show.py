@@ -12,6 +12,7 @@ from letterhead.mail.letter import Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
+from letterhead.mail.providers import Provider
 from letterhead.store.messages import Found
 from letterhead.store.settings import Version
 
@@ -58,6 +59,27 @@ def version(found: Version) -> Json:
         **asdict(found.settings),
         "saved_at": moment(found.saved_at),
         "live_since": moment(found.live_since),
+        "dns": found.dns,
+    }
+
+
+def provider(found: Provider) -> Json:
+    """One entry of the provider drop-down."""
+    return {
+        "id": found.key,
+        "name": found.name,
+        "server": found.server,
+        "servers": list(found.servers),
+        "port": found.port,
+        "ports": [{"port": port, "security": how} for port, how in found.ports.items()],
+        "auth": list(found.auth),
+        "spf_include": [f"include:{each}" for each in found.spf],
+        "requires_spf": found.requires_spf,
+        "from_rule": found.from_rule,
+        "notice": found.notice or None,
+        "notice_date": found.notice_date.isoformat() if found.notice_date else None,
+        "help_url": found.help_url or None,
+        "confirmed": found.confirmed,
     }
 
 
@@ -148,7 +170,6 @@ def _upcoming(found: Overview) -> Json | None:
     proof = found.proof
     return {
         **version(found.next),
-        "dns": None,
         "test": trial(proof) if proof else None,
         "confirmed": proof is not None and proof.stands and proof.confirmed_at is not None,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from letterhead.errors import Refused
+from letterhead.mail import spf
 from letterhead.mail.settings import Settings, SmtpSettings
 
 
@@ -43,6 +44,7 @@ class Progress:
 
     settings: Settings | None
     live: bool = False
+    dns: spf.State | None = None  # as it was when last looked at; None: nobody has looked
     domain_proven: bool = False
     test_accepted: bool = False
     test_confirmed: bool = False
@@ -50,7 +52,10 @@ class Progress:
 
 _WORDS = {
     Step.SAVED: ("The settings are saved.", "Save the settings."),
-    Step.DNS: ("The SPF record lets the provider send.", "Publish the SPF record."),
+    Step.DNS: (
+        "The SPF record lets the provider send.",
+        "Check DNS: the SPF record of the From domain must let the provider send.",
+    ),
     Step.DOMAIN_PROVEN: (
         "The domain of the From address is proven.",
         "Prove that the domain of the From address is yours: a relay without a login needs it.",
@@ -83,7 +88,13 @@ def demand(progress: Progress, *, before: Step) -> None:
     """Refuse what comes at `before` as long as an earlier step is open."""
     for check in _up_to(checklist(progress), before):
         if check.state in {State.OPEN, State.BLOCKED}:
-            raise Refused(check.step.value, check.detail)
+            raise Refused(check.step.value, check.detail, _reason(check.step, progress))
+
+
+def _reason(step: Step, progress: Progress) -> str:
+    if step is not Step.DNS:
+        return ""
+    return "unknown" if progress.dns in {None, spf.State.UNKNOWN} else "missing"
 
 
 def _up_to(checks: Sequence[Check], step: Step) -> list[Check]:
@@ -100,13 +111,13 @@ def _required(step: Step, progress: Progress) -> bool:
         case Step.DOMAIN_PROVEN:
             return isinstance(settings, SmtpSettings) and settings.is_relay and not settings.login
         case Step.DNS:
-            return False  # the only provider so far, Other, needs no SPF record
+            return isinstance(settings, SmtpSettings) and settings.requires_spf
 
 
 def _done(step: Step, progress: Progress) -> bool:
     return {
         Step.SAVED: progress.settings is not None,
-        Step.DNS: True,
+        Step.DNS: progress.dns is spf.State.PASS,
         Step.DOMAIN_PROVEN: progress.domain_proven,
         Step.TEST_ACCEPTED: progress.test_accepted,
         Step.TEST_CONFIRMED: progress.test_confirmed,

@@ -1,21 +1,14 @@
-"""The provider drop-down."""
+"""The provider drop-down, read from `data/providers.toml`."""
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """One entry of the provider drop-down."""
-
-    key: str
-    name: str
-    connections: int = 10  # open at once, at most
-
-
-PROVIDERS = MappingProxyType(
-    {each.key: each for each in (Provider(key="other", name="Other"),)},
-)
+_CONNECTIONS = 10  # open at once, at most, where nothing else is known
 
 # Hosts that trust the sender's address instead of a login. The leading dot is the label boundary.
 RELAY_SUFFIXES = (
@@ -24,3 +17,70 @@ RELAY_SUFFIXES = (
     ".mail.protection.office365.us",
     ".mail.protection.partner.outlook.cn",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One entry of the provider drop-down."""
+
+    key: str
+    name: str
+    servers: Sequence[str]  # the first is filled in
+    ports: Mapping[int, str]  # and how each is encrypted: tls, starttls, optional
+    auth: Sequence[str]
+    spf: Sequence[str]  # what the From domain's record includes; the first is what we publish
+    requires_spf: bool
+    mx: Sequence[str]
+    own_domains: frozenset[str]
+    connections: int
+    from_rule: str
+    notice: str
+    notice_date: date | None
+    help_url: str
+    confirmed: bool
+
+    @property
+    def server(self) -> str:
+        return self.servers[0] if self.servers else ""
+
+    @property
+    def port(self) -> int:
+        return next(iter(self.ports))
+
+    @property
+    def requires_tls(self) -> bool:
+        """Whether its servers are never to be spoken to unencrypted."""
+        return "optional" not in self.ports.values()
+
+    def gates(self, domain: str) -> bool:
+        """Whether mail from `domain` may leave only if its SPF record lets the provider send."""
+        return self.requires_spf and domain not in self.own_domains
+
+
+def _provider(entry: Mapping[str, Any]) -> Provider:
+    return Provider(
+        key=entry["key"],
+        name=entry["name"],
+        servers=entry.get("servers", ()),
+        ports=MappingProxyType({each["port"]: each["security"] for each in entry["ports"]}),
+        auth=entry["auth"],
+        spf=entry.get("spf", ()),
+        requires_spf=entry.get("requires_spf", False),
+        mx=entry.get("mx", ()),
+        own_domains=frozenset(entry.get("own_domains", ())),
+        connections=entry.get("connections", _CONNECTIONS),
+        from_rule=entry.get("from_rule", ""),
+        notice=entry.get("notice", ""),
+        notice_date=entry.get("notice_date"),
+        help_url=entry.get("help_url", ""),
+        confirmed=entry.get("confirmed", True),
+    )
+
+
+def _read() -> Mapping[str, Provider]:
+    text = resources.files("letterhead.mail.data").joinpath("providers.toml").read_text("utf-8")
+    found = map(_provider, tomllib.loads(text)["provider"])
+    return MappingProxyType({each.key: each for each in found})
+
+
+PROVIDERS = _read()

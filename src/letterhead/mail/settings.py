@@ -67,6 +67,15 @@ class SmtpSettings:
         return self.server.endswith(RELAY_SUFFIXES)
 
     @property
+    def from_domain(self) -> str:
+        return self.from_address.rpartition("@")[2]
+
+    @property
+    def requires_spf(self) -> bool:
+        """Whether the From domain's SPF record must let the provider send."""
+        return PROVIDERS[self.provider].gates(self.from_domain)
+
+    @property
     def encryption(self) -> Encryption:
         """Ticked means encrypted or nothing; the port says from when on."""
         if not self.allow_ssl:
@@ -191,11 +200,19 @@ def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]
     if draft.port not in ports:
         names = ", ".join(map(str, sorted(PORTS)))
         yield Problem("port", "not_allowed", f"Choose one of the ports {names}.")
-    if not draft.allow_ssl and draft.port in TLS_PORTS:
-        message = f"Port {draft.port} is encrypted from the start: tick Allow SSL connection."
+    if not draft.allow_ssl and (message := _needs_encryption(draft)):
         yield Problem("allow_ssl", "required", message)
     if len(draft.login) > LOGIN_LIMIT or _CONTROL.search(draft.login):
         yield Problem("login", "invalid", "The login is too long or holds control characters.")
+
+
+def _needs_encryption(draft: SmtpSettings) -> str | None:
+    if draft.port in TLS_PORTS:
+        return f"Port {draft.port} is encrypted from the start: tick Allow SSL connection."
+    provider = PROVIDERS.get(draft.provider)
+    if provider and provider.requires_tls:
+        return f"{provider.name} wants encryption: tick Allow SSL connection."
+    return None
 
 
 def _password_problems(

@@ -34,6 +34,7 @@ class Version:
     settings: Settings = field(default_factory=DefaultSettings)
     saved_at: datetime | None = None
     live_since: datetime | None = None
+    dns: Mapping[str, Any] | None = None  # what DNS said when it was last asked
 
 
 class SettingsRows:
@@ -75,7 +76,8 @@ class SettingsRows:
         row = await self._row(edited.number)
         sealed = self._sealed(draft, edit, row.sealed_password if row else None)
         number = await self._new_number()
-        values = {"version": number, "type": draft.type.value, "fields": asdict(draft)}
+        dns = edited.dns if _same_question(edited.settings, draft) else None
+        values = {"version": number, "type": draft.type.value, "fields": asdict(draft), "dns": dns}
         await self._connection.execute(
             insert(settings).values(
                 portal_id=self._portal_id, sealed_password=sealed, saved_at=now, **values
@@ -85,7 +87,13 @@ class SettingsRows:
             await self._inherit_test(edited.number, number)
         if edited.number and not edited.live_since:
             await self._forget(edited.number)
-        return Version(number=number, settings=draft, saved_at=now)
+        return Version(number=number, settings=draft, saved_at=now, dns=dns)
+
+    async def keep_dns(self, number: int, found: Mapping[str, Any]) -> None:
+        """Keep what DNS said of a version's From domain."""
+        await self._connection.execute(
+            update(settings).where(*self._is(settings, number)).values(dns=found)
+        )
 
     async def go_live(self, version: Version, now: datetime) -> None:
         """Let `version` send from now on."""
@@ -181,6 +189,7 @@ def _version(row: Row[Any] | None) -> Version | None:
         settings=settings_from(row.type, row.fields),
         saved_at=row.saved_at,
         live_since=row.live_since,
+        dns=row.dns,
     )
 
 
@@ -189,4 +198,13 @@ def _proves(tested: Settings, draft: Settings) -> bool:
         isinstance(tested, SmtpSettings)
         and isinstance(draft, SmtpSettings)
         and tested.proof == draft.proof
+    )
+
+
+def _same_question(asked: Settings, draft: Settings) -> bool:
+    """Whether what DNS said still answers what these settings need to know."""
+    return (
+        isinstance(asked, SmtpSettings)
+        and isinstance(draft, SmtpSettings)
+        and (asked.provider, asked.from_domain) == (draft.provider, draft.from_domain)
     )

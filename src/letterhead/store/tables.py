@@ -96,6 +96,7 @@ settings = Table(
     Column("type", String(20), nullable=False),
     Column("fields", JSON, nullable=False),
     Column("sealed_password", LargeBinary),
+    Column("dns", JSON(none_as_null=True)),  # what DNS said when it was last asked
     Column("saved_at", Moment, nullable=False),
     Column("live_since", Moment),  # none: was never live
 )

@@ -1,0 +1,92 @@
+"""Check DNS: what the From domain's records say, looked up anew each time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from letterhead.dns import Dns, Findings
+from letterhead.errors import NotFound, Refused
+from letterhead.mail import spf
+from letterhead.mail.gate import Step
+from letterhead.mail.portal import Portal
+from letterhead.mail.providers import PROVIDERS, Provider
+from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.spf import Node, Verdict
+from letterhead.store.settings import Version
+from letterhead.store.store import Desk, Store
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCheck:
+    """Asks DNS, and keeps what it said with the settings. No transaction is open meanwhile."""
+
+    store: Store
+    dns: Dns
+
+    async def run(self, portal: Portal, now: datetime) -> Row:
+        """Check the From domain of the next settings, else of the live ones."""
+        async with self.store.look(portal) as desk:
+            version = await _looked_at(desk)
+        if not isinstance(version.settings, SmtpSettings):
+            raise Refused(Step.SAVED.value, "Save settings with a From address first.")
+        provider = PROVIDERS[version.settings.provider]
+        found = await check(self.dns, version.settings.from_domain, provider, now)
+        async with self.store.portal(portal) as desk:
+            if (await _looked_at(desk)).number != version.number:
+                raise NotFound("The settings were saved anew during the check: check again.")
+            await desk.settings.keep_dns(version.number, found)
+        return found
+
+
+async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row:
+    """What DNS says of a domain, and what to publish so that the provider may send for it."""
+    findings = await dns.look(domain)
+    includes = () if domain in provider.own_domains else provider.spf
+    cost = 1 + (await dns.spf(includes[0])).lookups if includes else 0
+    verdict = spf.judge(findings.spf, includes, cost=cost)
+    return _row(domain, findings, verdict, now)
+
+
+async def _looked_at(desk: Desk) -> Version:
+    return await desk.settings.next() or await desk.settings.live()
+
+
+def _row(domain: str, findings: Findings, verdict: Verdict, now: datetime) -> Row:
+    return {
+        "domain": domain,
+        "spf": {
+            "state": verdict.state.value,
+            "detail": verdict.detail,
+            "found": verdict.found,
+            "publish": verdict.publish,
+            "record": _record(domain, verdict.publish),
+            "lookups": verdict.lookups,
+            "lookups_after": verdict.lookups_after,
+            "tree": _tree(findings.spf),
+        },
+        "dmarc": _list(findings.dmarc),
+        "mx": _list(findings.mx),
+        "checked_at": now.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _record(domain: str, value: str | None) -> Row | None:
+    """The record to publish, with all that a DNS console asks for."""
+    return {"name": domain, "type": "TXT", "value": value} if value else None
+
+
+def _tree(node: Node) -> Row:
+    return {
+        "domain": node.domain,
+        "record": node.record,
+        "problem": node.problem or ("DNS did not answer." if node.unknown else None),
+        "lookups": node.lookups,
+        "includes": [_tree(each) for each in node.below.values()],
+    }
+
+
+def _list(found: Sequence[str] | None) -> Row:
+    return {"state": "unknown" if found is None else "known", "found": list(found or ())}

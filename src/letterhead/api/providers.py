@@ -1,0 +1,18 @@
+"""The provider drop-down."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from letterhead.api import show
+from letterhead.api.access import allow
+from letterhead.mail.portal import Principal, Scope
+from letterhead.mail.providers import PROVIDERS
+
+router = APIRouter(tags=["settings"])
+
+
+@router.get("/providers")
+async def find(_asking: Annotated[Principal, Depends(allow(Scope.READ))]) -> show.Json:
+    """Every provider with what the form fills in, in the order in which they are shown."""
+    return {"items": [show.provider(each) for each in PROVIDERS.values()], "next_cursor": None}

@@ -1,0 +1,118 @@
+"""The SPF gate: providers that ask for a record, and what stands in the DNS."""
+
+import pytest
+
+from tests.forms import smtp
+from tests.journeys.settings import states
+from tests.running import Portal
+
+
+def gmail(domain: str) -> dict[str, object]:
+    return {**smtp(provider="gmail", from_address=f"office@{domain}")}
+
+
+@pytest.mark.parametrize(
+    ("domain", "state", "reason", "publish"),
+    [
+        ("nothing.test", "missing", "missing", "v=spf1 include:_spf.google.com ~all"),
+        ("other.test", "incomplete", "missing", "v=spf1 mx include:_spf.google.com -all"),
+        ("twice.test", "error", "missing", None),
+        ("mail.broken", "unknown", "unknown", None),
+    ],
+)
+def test_without_the_record_there_is_no_test_and_no_switching_on(
+    hart: Portal, domain: str, state: str, reason: str, publish: str | None
+) -> None:
+    hart.save(gmail(domain))
+
+    unasked = hart.refused_change("switch-on")
+    found = hart.change("check-dns")
+    test = hart.refused_change("test", {"to": "anna@client.test"})
+    switch_on = hart.refused_change("switch-on")
+    overview = hart.settings()
+
+    assert (unasked["step"], unasked["reason"]) == ("dns", "unknown")
+    assert (found["spf"]["state"], found["spf"]["publish"]) == (state, publish)
+    if publish:
+        assert found["spf"]["record"] == {"name": domain, "type": "TXT", "value": publish}
+    for refused in (test, switch_on):
+        assert (refused["status"], refused["step"], refused["reason"]) == (409, "dns", reason)
+    assert states(overview)["dns"] == "open"
+    assert overview["next"]["dns"]["spf"]["state"] == state
+
+
+def test_with_the_record_the_gate_is_open(hart: Portal) -> None:
+    hart.save(gmail("google.test"))
+
+    found = hart.change("check-dns")
+    hart.change("test", {"to": "anna@client.test"})
+    overview = hart.settings()
+
+    assert (found["spf"]["state"], found["spf"]["publish"]) == ("pass", None)
+    assert (found["spf"]["lookups"], found["domain"]) == (1, "google.test")
+    assert found["spf"]["tree"]["includes"][0]["domain"] == "_spf.google.com"
+    assert found["dmarc"]["found"] == ["v=DMARC1; p=reject"]
+    assert found["mx"]["found"] == ["mail.test"]
+    assert found["checked_at"].endswith("Z")
+    assert states(overview)["dns"] == "done"
+    assert states(overview)["test_accepted"] == "open"  # that server does not own the address
+
+
+def test_each_test_looks_anew(hart: Portal) -> None:
+    hart.save(gmail("nothing.test"))
+
+    refused = hart.refused_change("test", {"to": "anna@client.test"})
+
+    assert refused["reason"] == "missing"  # and not `unknown`, as before anybody looked
+    assert hart.settings()["next"]["dns"]["spf"]["state"] == "missing"
+
+
+def test_another_domain_is_another_question(hart: Portal) -> None:
+    hart.save(gmail("google.test"))
+    hart.change("check-dns")
+
+    renamed = hart.save({**gmail("google.test"), "from_name": "Hart"})
+    moved = hart.save(gmail("other.test"))
+
+    assert renamed["next"]["dns"]["spf"]["state"] == "pass"
+    assert moved["next"]["dns"] is None
+
+
+def test_addresses_of_the_provider_itself_and_of_others_need_no_record(hart: Portal) -> None:
+    own = hart.save(gmail("gmail.com"))
+    other = hart.save(smtp())
+
+    assert states(own)["dns"] == "not_required"
+    assert states(other)["dns"] == "not_required"
+
+
+def test_of_other_the_record_is_shown_all_the_same(hart: Portal) -> None:
+    hart.save(smtp(from_address="office@other.test"))
+
+    found = hart.change("check-dns")
+
+    assert found["spf"]["state"] == "pass"
+    assert states(hart.settings())["test_accepted"] == "open"
+
+
+def test_without_a_from_address_there_is_nothing_to_look_up(hart: Portal) -> None:
+    assert hart.refused_change("check-dns")["step"] == "saved"
+
+
+def test_providers_are_listed_and_filled_in(hart: Portal) -> None:
+    items = {each["id"]: each for each in hart.call("GET", "/providers")["items"]}
+    filled = hart.change("prefill", {"provider": "gmail"})
+    unknown = hart.refused_change("prefill", {"provider": "nobody"})
+
+    assert list(items)[:4] == ["microsoft365", "microsoft365_relay", "gmail", "zoho"]
+    assert list(items)[-1] == "other"
+    assert items["gmail"]["spf_include"] == ["include:_spf.google.com"]
+    assert items["microsoft365"]["notice_date"] == "2026-12-31"
+    assert (filled["server"], filled["port"], filled["allow_ssl"]) == ("smtp.gmail.com", 587, True)
+    assert unknown["errors"][0]["field"] == "provider"
+
+
+def test_a_provider_that_wants_encryption_gets_no_clear_text(hart: Portal) -> None:
+    refused = hart.refused("PUT", hart.form, smtp(provider="gmail", allow_ssl=False))
+
+    assert {each["field"] for each in refused["errors"]} == {"allow_ssl"}
