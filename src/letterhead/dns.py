@@ -51,10 +51,14 @@ class Dns:
         async with asyncio.TaskGroup() as tasks:
             tree = tasks.create_task(self.spf(domain))
             policies = tasks.create_task(self._known(f"_dmarc.{domain}", "TXT"))
-            servers = tasks.create_task(self._known(domain, "MX"))
+            servers = tasks.create_task(self.mx(domain))
         found = policies.result()
         dmarc = [each for each in found if each.startswith("v=DMARC1")] if found else found
         return Findings(tree.result(), dmarc, servers.result())
+
+    async def mx(self, domain: str) -> Sequence[str] | None:
+        """The names of a domain's MX; None where DNS does not answer."""
+        return await self._known(domain, "MX")
 
     async def spf(self, domain: str) -> Node:
         """The tree of a domain's SPF record: what it includes, and so on."""

@@ -7,6 +7,9 @@ from tests.journeys.settings import states
 from tests.running import Portal
 
 
+RELAY = "outlook-test.mail.protection.outlook.com"
+
+
 def gmail(domain: str) -> dict[str, object]:
     return {**smtp(provider="gmail", from_address=f"office@{domain}")}
 
@@ -110,6 +113,38 @@ def test_providers_are_listed_and_filled_in(hart: Portal) -> None:
     assert items["microsoft365"]["notice_date"] == "2026-12-31"
     assert (filled["server"], filled["port"], filled["allow_ssl"]) == ("smtp.gmail.com", 587, True)
     assert unknown["errors"][0]["field"] == "provider"
+
+
+@pytest.mark.parametrize(
+    ("domain", "provider", "server", "relay"),
+    [
+        (
+            "outlook.test",
+            "microsoft365",
+            "smtp.office365.com",
+            "outlook-test.mail.protection.outlook.com",
+        ),
+        ("zoho.test", "zoho", "smtppro.zoho.eu", None),
+        ("gsuite.test", "gmail", "smtp.gmail.com", None),
+        ("gmail.com", "gmail", "smtp.gmail.com", None),
+        ("fake.test", None, None, None),
+        ("nothing.test", None, None, None),
+        ("mail.broken", None, None, None),
+    ],
+)
+def test_the_provider_is_found_by_the_from_address(
+    hart: Portal, domain: str, provider: str | None, server: str | None, relay: str | None
+) -> None:
+    filled = hart.change("prefill", {"from_address": f"office@{domain}"})
+
+    assert (filled["provider"], filled["server"]) == (provider, server)
+    assert (filled["relay"] or {}).get("server") == relay
+
+
+def test_a_from_address_that_is_none_is_named(hart: Portal) -> None:
+    refused = hart.refused_change("prefill", {"from_address": "nobody"})
+
+    assert refused["errors"][0]["field"] == "from_address"
 
 
 def test_a_provider_that_wants_encryption_gets_no_clear_text(hart: Portal) -> None:

@@ -23,6 +23,7 @@ from letterhead.mail.settings import (
     Settings,
     SmtpSettings,
     Type,
+    apply_password_rule,
 )
 from tests.bad_inputs import Row, rows
 
@@ -254,3 +255,18 @@ def test_what_may_be_saved_can_be_saved_again(
         assert problems(found, KEEP, found) == []
         assert not (found.password_set and found.encryption is Encryption.NONE)
         assert found.password_set == bool(found.login)
+
+
+@pytest.mark.parametrize(
+    ("provider", "typed", "kept"),
+    [
+        ("gmail", "abcd efgh ijkl mnop", "abcdefghijklmnop"),
+        ("gmail", "abcd efgh ijkl", "abcd efgh ijkl"),
+        ("gmail", "my pass word", "my pass word"),
+        ("other", "abcd efgh ijkl mnop", "abcd efgh ijkl mnop"),
+    ],
+)
+def test_the_blanks_of_google_s_app_passwords_are_no_part_of_them(
+    provider: str, typed: str, kept: str
+) -> None:
+    assert apply_password_rule(Secret(typed), provider) == Secret(kept)

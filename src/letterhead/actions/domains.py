@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from letterhead.dns import Dns, Findings
-from letterhead.errors import NotFound, Refused
-from letterhead.mail import spf
+from letterhead.errors import Invalid, NotFound, Problem, Refused
+from letterhead.mail import address, spf
 from letterhead.mail.gate import Step
 from letterhead.mail.portal import Portal
-from letterhead.mail.providers import PROVIDERS, Provider
+from letterhead.mail.providers import PROVIDERS, Filled, Provider, of_domain
 from letterhead.mail.settings import SmtpSettings
 from letterhead.mail.spf import Node, Verdict
 from letterhead.store.settings import Version
@@ -39,6 +39,15 @@ class DomainCheck:
                 raise NotFound("The settings were saved anew during the check: check again.")
             await desk.settings.keep_dns(version.number, found)
         return found
+
+
+async def filled_for(dns: Dns, email: str) -> Filled | None:
+    """What the form fills in for a From address: the provider is found by the domain's MX."""
+    try:
+        domain = address.address(email).rpartition("@")[2]
+    except ValueError as error:
+        raise Invalid([Problem("from_address", "invalid", str(error))]) from error
+    return of_domain(domain, await dns.mx(domain) or ())
 
 
 async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row:

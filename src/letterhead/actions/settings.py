@@ -17,6 +17,7 @@ from letterhead.mail.settings import (
     PasswordEdit,
     Ports,
     SmtpSettings,
+    apply_password_rule,
     checked_default,
     checked_smtp,
 )
@@ -75,9 +76,10 @@ async def save_default(
 async def save_smtp(desk: Desk, edit: SmtpEdit, now: datetime, *, ports: Ports) -> Version:
     """Keep settings of type SMTP as the next version; what sends now goes on sending."""
     edited = await desk.settings.next() or await desk.settings.live()
-    draft, problems = checked_smtp(edit.draft, edit.password, edited.settings, ports=ports)
+    password = apply_password_rule(edit.password, edit.draft.provider)
+    draft, problems = checked_smtp(edit.draft, password, edited.settings, ports=ports)
     _demand_none([*edit.unread, *problems])
-    return await desk.settings.save(draft, edit.password, now)
+    return await desk.settings.save(draft, password, now)
 
 
 async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | None:

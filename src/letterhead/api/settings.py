@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from letterhead.actions import settings
+from letterhead.actions.domains import filled_for
 from letterhead.api import show
 from letterhead.api.access import Office, OfficeOf, named_portal
 from letterhead.api.body import Body, demand_type, octets, parse, read_strictly
@@ -12,7 +13,7 @@ from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
 from letterhead.mail.portal import Portal, Scope
-from letterhead.mail.providers import PROVIDERS
+from letterhead.mail.providers import PROVIDERS, Filled
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -60,9 +61,10 @@ class SmtpBody(Body):
 
 
 class PrefillBody(Body):
-    """The provider that was chosen."""
+    """The provider that was chosen, or the From address that was typed."""
 
     provider: str = ""
+    from_address: str = ""
 
 
 class TestBody(Body):
@@ -113,14 +115,15 @@ async def check_dns(office: OfficeOf, portal: Changed) -> show.Json:
 
 
 @router.post("/prefill", openapi_extra=takes(PrefillBody))
-async def prefill(request: Request, portal: Changed) -> show.Json:  # noqa: ARG001 - the policy
-    """What choosing a provider fills into the form."""
+async def prefill(request: Request, office: OfficeOf, portal: Changed) -> show.Json:  # noqa: ARG001 - the policy
+    """What the form fills in for a provider, or for a From address (by the MX of its domain)."""
     body = await read_strictly(request, PrefillBody)
-    if body.provider not in PROVIDERS:
+    if body.provider in PROVIDERS:
+        provider = PROVIDERS[body.provider]
+        return show.filled(Filled(provider, provider.server))
+    if body.provider or not body.from_address:
         raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
-    found = PROVIDERS[body.provider]
-    filled = {"server": found.server, "port": found.port, "allow_ssl": True}
-    return {"provider": found.key, **filled, "notice": found.notice or None}
+    return show.filled(await filled_for(office.domains.dns, body.from_address))
 
 
 @router.post("/test", openapi_extra=takes(TestBody))

@@ -12,7 +12,7 @@ from letterhead.mail.letter import Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
-from letterhead.mail.providers import Provider
+from letterhead.mail.providers import Filled, Provider
 from letterhead.store.messages import Found
 from letterhead.store.settings import Version
 
@@ -80,6 +80,29 @@ def provider(found: Provider) -> Json:
         "notice_date": found.notice_date.isoformat() if found.notice_date else None,
         "help_url": found.help_url or None,
         "confirmed": found.confirmed,
+    }
+
+
+def filled(found: Filled | None) -> Json:
+    """What the form fills in; all is left as it is where no provider was found."""
+    if found is None:
+        return {
+            "provider": None,
+            "server": None,
+            "port": None,
+            "allow_ssl": True,
+            "notice": None,
+            "relay": None,
+        }
+    chosen = found.provider
+    relay = {"provider": "microsoft365_relay", "server": found.relay} if found.relay else None
+    return {
+        "provider": chosen.key,
+        "server": found.server,
+        "port": chosen.port,
+        "allow_ssl": True,
+        "notice": chosen.notice or None,
+        "relay": relay,
     }
 
 

@@ -57,6 +57,38 @@ class Provider:
         return self.requires_spf and domain not in self.own_domains
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What the form fills in; `relay` is the host of the domain's own relay, where it has one."""
+
+    provider: Provider
+    server: str
+    relay: str = ""
+
+
+def of_domain(domain: str, mx: Sequence[str]) -> Filled | None:
+    """Whose a domain is: by the domain itself, else by the names of its MX; None if unknown."""
+    for provider in PROVIDERS.values():
+        if domain in provider.own_domains:
+            return Filled(provider, provider.server)
+    for host in mx:
+        for provider in PROVIDERS.values():
+            if suffix := next((each for each in provider.mx if _ends(host, each)), None):
+                return _filled(provider, suffix, host)
+    return None
+
+
+def _filled(provider: Provider, suffix: str, host: str) -> Filled:
+    """The server of the same data centre, where the names of the MX tell it apart."""
+    server = next((each for each in provider.servers if _ends(each, suffix)), provider.server)
+    return Filled(provider, server, host if host.endswith(RELAY_SUFFIXES) else "")
+
+
+def _ends(host: str, suffix: str) -> bool:
+    """Compared on a label boundary."""
+    return f".{host}".endswith(f".{suffix}")
+
+
 def _provider(entry: Mapping[str, Any]) -> Provider:
     return Provider(
         key=entry["key"],

@@ -5,7 +5,8 @@ class Secret:
     """
     A password or a key on its way to the wire.
 
-    It prints as `Secret(***)`. `reveal` is called in `transports/` and `store/vault.py` alone.
+    It prints as `Secret(***)`. `reveal` is for the wire, for the vault, and for the rules of a
+    password that is typed.
     """
 
     __slots__ = ("_value",)

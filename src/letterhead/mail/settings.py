@@ -20,6 +20,8 @@ LOGIN_LIMIT = 320
 PASSWORD_LIMIT = 1024
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_GOOGLE = frozenset({"gmail", "google_relay"})
+_APP_PASSWORD = re.compile(r"[a-z]{4}( [a-z]{4}){3}", re.IGNORECASE)
 _MASK = re.compile(r"[*\u2022\u25cf\u00b7]+")
 
 
@@ -120,6 +122,13 @@ class Ports:
         if port in PORTS or port in self.opened:
             return True
         return self.any_but is not None and 0 < port < 1 << 16 and port not in self.any_but
+
+
+def apply_password_rule(edit: PasswordEdit, provider: str) -> PasswordEdit:
+    """Google shows app passwords in four groups of four letters; the blanks are no part of them."""
+    if provider in _GOOGLE and isinstance(edit, Secret) and _APP_PASSWORD.fullmatch(edit.reveal()):
+        return Secret(edit.reveal().replace(" ", ""))
+    return edit
 
 
 def apply_relay_rule(draft: SmtpSettings) -> SmtpSettings:
