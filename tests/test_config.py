@@ -57,6 +57,8 @@ def test_the_platform_s_own_route(
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
         ("LETTERHEAD_DNS_SERVERS", "dns.test:53"),
         ("LETTERHEAD_ALLOW_DESTINATIONS", "everything"),
+        ("LETTERHEAD_REDIRECT_ALL_TO", "nobody"),
+        ("LETTERHEAD_SENDING_ADDRESSES", "mail.desk.test"),
         ("LETTERHEAD_CA_FILE", "/does/not/exist"),
         ("LETTERHEAD_SECRET_KEYS_FILE", "/does/not/exist"),
         ("LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "short"),

@@ -37,6 +37,8 @@ class Config:
     default_route: Server | None  # None keeps mail in `captured/` of the data folder
     default_from: str
     platform_name: str
+    redirect_all_to: str  # empty: every mail goes to whom it is for
+    sending_addresses: tuple[str, ...]
     dns_servers: tuple[tuple[str, int], ...]
     allowed: tuple[egress.Allowed, ...]
     ca_file: Path | None
@@ -59,6 +61,8 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
             given, "LETTERHEAD_DEFAULT_FROM", "no-reply@letterhead.localhost", address.address
         ),
         platform_name=_variable(given, "LETTERHEAD_PLATFORM_NAME", "Letterhead", _name),
+        redirect_all_to=_variable(given, "LETTERHEAD_REDIRECT_ALL_TO", "", _address_or_none),
+        sending_addresses=_variable(given, "LETTERHEAD_SENDING_ADDRESSES", "", _addresses),
         dns_servers=_variable(given, "LETTERHEAD_DNS_SERVERS", "", _dns_servers),
         allowed=_variable(given, "LETTERHEAD_ALLOW_DESTINATIONS", "", egress.allowed),
         ca_file=_file(given, "LETTERHEAD_CA_FILE"),
@@ -148,6 +152,15 @@ def _name(text: str) -> str:
     if not text.isprintable():
         raise ValueError("it holds characters that cannot be shown.")
     return text
+
+
+def _address_or_none(text: str) -> str:
+    return address.address(text) if text else ""
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    found = (each.strip() for each in text.split(",") if each.strip())
+    return tuple(str(ipaddress.ip_network(each)).removesuffix("/32") for each in found)
 
 
 def _dns_servers(text: str) -> tuple[tuple[str, int], ...]:

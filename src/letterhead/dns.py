@@ -56,6 +56,10 @@ class Dns:
         dmarc = [each for each in found if each.startswith("v=DMARC1")] if found else found
         return Findings(tree.result(), dmarc, servers.result())
 
+    async def txt(self, name: str) -> Sequence[str] | None:
+        """The TXT records of a name; None where DNS does not answer."""
+        return await self._known(name, "TXT")
+
     async def mx(self, domain: str) -> Sequence[str] | None:
         """The names of a domain's MX; None where DNS does not answer."""
         return await self._known(domain, "MX")

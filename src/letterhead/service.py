@@ -87,7 +87,7 @@ class Service:
         self._committer = Committer(database)
         self._settler = Settler(self._outbox)
         self._ways = _ways(config, store.vault)
-        platform = Platform(config.platform_name, config.default_from)
+        platform = Platform(config.platform_name, config.default_from, config.redirect_all_to)
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
@@ -101,6 +101,8 @@ class Service:
             ports=_ports(config),
             clock=now,
             captures=config.default_route is None,
+            redirects_to=config.redirect_all_to,
+            sending_addresses=config.sending_addresses,
         )
 
     async def run(self) -> None:

@@ -21,6 +21,8 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("GET", "/v1/portals/{slug}/email-settings"): Scope.READ,
     ("POST", "/v1/portals/{slug}/email-settings/check-dns"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/email-settings/prefill"): Scope.SETTINGS,
+    ("POST", "/v1/portals/{slug}/email-settings/prove-domain"): Scope.SETTINGS,
+    ("POST", "/v1/portals/{slug}/email-settings/prove-domain/confirm"): Scope.SETTINGS,
     ("PUT", "/v1/portals/{slug}/email-settings"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/email-settings/test"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/email-settings/confirm"): Scope.SETTINGS,

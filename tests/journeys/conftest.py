@@ -31,6 +31,12 @@ def platform(
 
 
 @pytest.fixture
+def other(platform: Platform) -> Portal:
+    """Another portal that nobody has touched yet."""
+    return platform.portal(f"other-{next(_numbers)}", "Other & Co")
+
+
+@pytest.fixture
 def hart(platform: Platform) -> Portal:
     """A portal that nobody has touched yet."""
     number = next(_numbers)

@@ -11,6 +11,32 @@ from tests.servers.certificates import Certificates
 from tests.servers.scripted import Scripted, running
 
 
+def test_on_a_staging_system_every_mail_goes_to_one_address(tmp_path: Path) -> None:
+    settings = {
+        "LETTERHEAD_REDIRECT_ALL_TO": "staging@desk.test",
+        "LETTERHEAD_SENDING_ADDRESSES": "192.0.2.7, 198.51.100.0/28",
+    }
+    platform = Platform(tmp_path, settings)
+    portal = platform.portal("hart")
+    to = [{"email": "anna@client.test"}, {"email": "bert@client.test"}]
+    found = portal.wait_for(portal.send(message("Staging", to=to)))
+    health = platform.http.get("/healthz").json()
+    addresses = portal.call("GET", "/providers")["sending_addresses"]
+    platform.stop()
+
+    texts = [each.read_text("utf-8") for each in platform.captured()]
+    assert all("X-Letterhead-Envelope-To: staging@desk.test\n" in text for text in texts)
+    assert {"anna", "bert"} == {
+        name
+        for name in ("anna", "bert")
+        for text in texts
+        if f"X-Letterhead-Original-To: {name}@client.test\n" in text
+    }
+    assert len(found["recipients"]) == len(texts) == 2
+    assert health["redirects_to"] == "staging@desk.test"
+    assert addresses == ["192.0.2.7", "198.51.100.0/28"]
+
+
 @pytest.mark.parametrize(
     ("route", "signs_in"),
     [

@@ -6,7 +6,6 @@ from tests.forms import smtp
 from tests.journeys.settings import states
 from tests.running import Portal
 
-
 RELAY = "outlook-test.mail.protection.outlook.com"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import dns.message
 import dns.query
 import dns.rcode
+import dns.update
 
 from tests.servers import daemons
 
@@ -27,7 +28,7 @@ options {
   max-ncache-ttl 1;
 };
 controls { };
-zone "test" { type primary; file "test.zone"; };
+zone "test" { type primary; file "test.zone"; allow-update { 127.0.0.1; }; };
 zone "broken" { type primary; file "missing.zone"; };
 zone "." { type primary; file "root.zone"; };
 """
@@ -47,6 +48,13 @@ class Bind:
 
     port: int
     process: subprocess.Popen[bytes]
+
+    def add(self, name: str, kind: str, text: str) -> None:
+        """Add a record of the zone `test` (RFC 2136)."""
+        update = dns.update.UpdateMessage("test.")
+        update.add(name, 1, kind, text)
+        answer = dns.query.tcp(update, "127.0.0.1", timeout=10, port=self.port)
+        assert answer.rcode() == dns.rcode.NOERROR, answer
 
 
 def start(folder: Path, records: Iterable[str]) -> Bind:

@@ -48,7 +48,7 @@ async def look(desk: Desk) -> Overview:
         live=live,
         next=upcoming,
         proof=proof,
-        checklist=gate.checklist(_progress(upcoming or live, proof, live=upcoming is None)),
+        checklist=gate.checklist((await progress(desk))[1]),
         trouble=trouble,
         reply=reply,
         held=await desk.connection.held() if trouble and trouble.paused else 0,
@@ -103,10 +103,9 @@ async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | N
 async def switch_on(desk: Desk, now: datetime) -> Version:
     """Let the next version send from now on, if the gate is open."""
     version = await desk.settings.next()
-    proof = await desk.proofs.of(version.number) if version else None
-    gate.demand(_progress(version, proof), before=Step.SWITCHED_ON)
     if version is None:
         raise Refused(Step.SAVED.value, "Save the settings first.")
+    gate.demand((await progress(desk))[1], before=Step.SWITCHED_ON)
     await _go_live(desk, version, now)
     await desk.settings.forget_next()
     return version
@@ -136,7 +135,24 @@ async def progress(desk: Desk) -> tuple[Version, Progress]:
     upcoming = await desk.settings.next()
     version = upcoming or await desk.settings.live()
     proof = await desk.proofs.of(version.number)
-    return version, _progress(version, proof, live=upcoming is None)
+    saved = version if version.number else None  # nobody has saved version 0
+    return version, Progress(
+        settings=saved.settings if saved else None,
+        live=upcoming is None and saved is not None,
+        dns=spf.State(version.dns["spf"]["state"]) if version.dns else None,
+        domain_proven=await _is_proven(desk, version),
+        test_accepted=proof is not None and proof.stands,
+        test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
+    )
+
+
+async def _is_proven(desk: Desk, version: Version) -> bool:
+    """Whether the From domain is the portal's, and the relay is the domain's."""
+    settings = version.settings
+    if not isinstance(settings, SmtpSettings) or not settings.needs_proof:
+        return False
+    mx = version.dns["mx"]["found"] if version.dns else ()
+    return settings.is_own_relay(mx) and await desk.domains.is_proven(settings.from_domain)
 
 
 def code_digest(vault: Vault, message_id: str, code: str) -> str:
@@ -152,14 +168,3 @@ def _demand_none(problems: Sequence[Problem]) -> None:
 async def _go_live(desk: Desk, version: Version, now: datetime) -> None:
     await desk.settings.go_live(version, now)
     await desk.connection.forget(now)
-
-
-def _progress(version: Version | None, proof: Proof | None, *, live: bool = False) -> Progress:
-    saved = version if version and version.number else None  # nobody has saved version 0
-    return Progress(
-        settings=saved.settings if saved else None,
-        live=live and saved is not None,
-        dns=spf.State(saved.dns["spf"]["state"]) if saved and saved.dns else None,
-        test_accepted=proof is not None and proof.stands,
-        test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
-    )

@@ -1,6 +1,6 @@
 """Who asks, and what they may: a key becomes a principal, and a name the portal it may see."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -32,6 +32,8 @@ class Office:
     ports: Ports
     clock: Callable[[], datetime]
     captures: bool  # whether the platform's route keeps mail instead of sending it
+    redirects_to: str  # where every mail goes on a staging system
+    sending_addresses: Sequence[str]  # ours, for the connectors of relays
 
 
 def office(request: Request) -> Office:

@@ -18,8 +18,14 @@ Counts = Callable[[], Mapping[str, int]]
 
 @router.get("/healthz")
 async def healthz(office: OfficeOf) -> dict[str, object]:
-    """The process is alive. `captures` says that the platform's mail is kept and does not leave."""
-    return {"status": "ok", "captures": office.captures}
+    """
+    The process is alive.
+
+    `captures` says that the platform's mail is kept and does not leave, `redirects_to` that every
+    mail goes to one address.
+    """
+    redirects_to = office.redirects_to or None
+    return {"status": "ok", "captures": office.captures, "redirects_to": redirects_to}
 
 
 @router.get("/readyz")

@@ -60,6 +60,12 @@ class SmtpBody(Body):
     allow_ssl: bool = True
 
 
+class ProofBody(Body):
+    """How the domain is to be proven."""
+
+    method: str = "dns"
+
+
 class PrefillBody(Body):
     """The provider that was chosen, or the From address that was typed."""
 
@@ -124,6 +130,22 @@ async def prefill(request: Request, office: OfficeOf, portal: Changed) -> show.J
     if body.provider or not body.from_address:
         raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
     return show.filled(await filled_for(office.domains.dns, body.from_address))
+
+
+@router.post("/prove-domain", openapi_extra=takes(ProofBody))
+async def prove_domain(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+    """The TXT record to publish, so that a relay without a login may be used."""
+    body = await read_strictly(request, ProofBody)
+    if body.method != "dns":
+        raise Invalid([Problem("method", "unknown", "Choose dns: the only method so far.")])
+    return dict(await office.domains.proof(portal))
+
+
+@router.post("/prove-domain/confirm")
+async def confirm_domain(office: OfficeOf, portal: Changed) -> show.Json:
+    """Look for that record; the relay must be the domain's own, too."""
+    await office.domains.confirm(portal, office.clock())
+    return await _overview(office, portal)
 
 
 @router.post("/test", openapi_extra=takes(TestBody))

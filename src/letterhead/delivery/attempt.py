@@ -7,7 +7,7 @@ from typing import Protocol
 
 from letterhead.delivery.lease import Lease
 from letterhead.delivery.settling import Settler
-from letterhead.mail import mime
+from letterhead.mail import header, mime
 from letterhead.mail.letter import Claim, Route
 from letterhead.mail.outcome import Attempt, Outcome, judge
 from letterhead.mail.sender import Platform, from_name, sender
@@ -26,7 +26,10 @@ def envelope(claim: Claim, content: bytes, route: Route, platform: Platform) -> 
     name = from_name(route.settings, asked=claim.from_name, portal_name=route.portal_name)
     found = sender(route.settings, platform, name=name, reply_to=claim.reply_to)
     head = mime.head(sender=found.mailbox, reply_to=found.reply_to, message_id=claim.header_id)
-    return Envelope(found.mailbox.email, claim.email, (head, content))
+    if platform.redirect_all_to:
+        head += header.verbatim("X-Letterhead-Original-To", claim.email)
+    recipient = platform.redirect_all_to or claim.email
+    return Envelope(found.mailbox.email, recipient, (head, content))
 
 
 class Seat:

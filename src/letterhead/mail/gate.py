@@ -58,7 +58,7 @@ _WORDS = {
     ),
     Step.DOMAIN_PROVEN: (
         "The domain of the From address is proven.",
-        "Prove that the domain of the From address is yours: a relay without a login needs it.",
+        "Prove that the From domain is yours, and use its own relay: there is no login.",
     ),
     Step.TEST_ACCEPTED: ("The server accepted a test mail.", "Send a test mail."),
     Step.TEST_CONFIRMED: (
@@ -109,7 +109,7 @@ def _required(step: Step, progress: Progress) -> bool:
         case Step.TEST_ACCEPTED | Step.TEST_CONFIRMED:
             return isinstance(settings, SmtpSettings)
         case Step.DOMAIN_PROVEN:
-            return isinstance(settings, SmtpSettings) and settings.is_relay and not settings.login
+            return isinstance(settings, SmtpSettings) and settings.needs_proof
         case Step.DNS:
             return isinstance(settings, SmtpSettings) and settings.requires_spf
 

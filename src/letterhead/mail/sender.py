@@ -9,10 +9,11 @@ from letterhead.mail.settings import DefaultSettings, Settings, SmtpSettings
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The platform's own name and address."""
+    """The platform's own name and address, and where a staging system sends everything."""
 
     name: str
     address: str
+    redirect_all_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,16 @@ class SmtpSettings:
         """Whether the server is one that trusts addresses; compared on a label boundary."""
         return self.server.endswith(RELAY_SUFFIXES)
 
+    def is_own_relay(self, mx: Iterable[str]) -> bool:
+        """Whether the relay is the From domain's: one of its MX, or named after it."""
+        dashed = self.from_domain.replace(".", "-")
+        return self.is_relay and (self.server in mx or self.server.startswith(f"{dashed}."))
+
+    @property
+    def needs_proof(self) -> bool:
+        """A relay without a login trusts us: only who owns the domain may send by it."""
+        return self.is_relay and not self.login
+
     @property
     def from_domain(self) -> str:
         return self.from_address.rpartition("@")[2]

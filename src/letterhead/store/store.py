@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail.portal import Portal
 from letterhead.store.connections import ConnectionRows
 from letterhead.store.database import Database
+from letterhead.store.domains import DomainRows
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
 from letterhead.store.portals import PlatformRows
@@ -24,6 +25,7 @@ class Desk:
     portal: Portal
     settings: SettingsRows
     proofs: ProofRows
+    domains: DomainRows
     messages: MessageRows
     connection: ConnectionRows
     letters: LetterRows
@@ -70,6 +72,7 @@ class Store:
             portal,
             SettingsRows(connection, portal.id, self.vault),
             ProofRows(connection, portal.id),
+            DomainRows(connection, portal.id),
             MessageRows(connection, portal.id),
             ConnectionRows(connection, portal.id),
             LetterRows(connection),

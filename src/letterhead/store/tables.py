@@ -119,6 +119,15 @@ test = Table(
     Column("confirmed_at", Moment),
 )
 
+# The domains that a portal has proven to be its own.
+proven_domain = Table(
+    "proven_domain",
+    metadata,
+    Column("portal_id", ForeignKey("portal.id"), primary_key=True),
+    Column("domain", String(253), primary_key=True),
+    Column("proven_at", Moment, nullable=False),
+)
+
 # How a connection stands: a portal's own (its id), or the platform's (0). No row: all is well.
 connection = Table(
     "connection",
