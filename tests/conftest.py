@@ -67,6 +67,7 @@ def name_server(net: str) -> Iterator[Bind]:
             '_dmarc.google TXT "v=DMARC1; p=reject"',
             "google MX 10 mail",
             "outlook MX 0 outlook-test.mail.protection.outlook.com.",
+            'outlook TXT "v=spf1 include:spf.protection.outlook.com -all"',
             "zoho MX 10 mx2.zoho.eu.",
             "gsuite MX 1 smtp.google.com.",
             "fake MX 1 google.com.attacker",

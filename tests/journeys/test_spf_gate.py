@@ -5,6 +5,7 @@ import pytest
 from tests.forms import smtp
 from tests.journeys.settings import states
 from tests.running import Portal
+from tests.servers.postfix import Postfix
 
 RELAY = "outlook-test.mail.protection.outlook.com"
 
@@ -144,6 +145,27 @@ def test_a_from_address_that_is_none_is_named(hart: Portal) -> None:
     refused = hart.refused_change("prefill", {"from_address": "nobody"})
 
     assert refused["errors"][0]["field"] == "from_address"
+
+
+def test_after_a_failed_test_of_office_365_the_relay_is_offered(
+    hart: Portal, mail_server: Postfix
+) -> None:
+    form = smtp(provider="microsoft365", from_address="office@outlook.test", password="wrong")
+    hart.save(form)
+
+    failed = hart.change("test", {"to": "anna@client.test"})
+
+    assert failed["accepted"] is False
+    assert failed["suggestion"] == {"provider": "microsoft365_relay", "server": RELAY}
+
+
+def test_what_the_provider_wants_is_said_before_the_test(hart: Portal) -> None:
+    saved = hart.save(smtp(provider="microsoft365", from_address="sales@outlook.test"))
+    plain = hart.save(smtp())
+
+    assert "end of December 2026" in saved["advice"][0]
+    assert saved["advice"][1].startswith("Login and From address differ.")
+    assert plain["advice"] == []
 
 
 def test_a_provider_that_wants_encryption_gets_no_clear_text(hart: Portal) -> None:

@@ -16,6 +16,7 @@ from letterhead.mail.spf import Node, Verdict
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
 
+_MAILBOX_OF_RELAY = "microsoft365"
 _TOKEN = 32  # characters: 128 bits
 
 Row = Mapping[str, Any]
@@ -40,6 +41,14 @@ class DomainCheck:
                 raise NotFound("The settings were saved anew during the check: check again.")
             await desk.settings.keep_dns(version.number, found)
         return found
+
+    async def relay_of(self, portal: Portal) -> Filled | None:
+        """The domain's own relay, as the other way where Office 365 has refused a test."""
+        async with self.store.look(portal) as desk:
+            settings = (await _looked_at(desk)).settings
+        if not isinstance(settings, SmtpSettings) or settings.provider != _MAILBOX_OF_RELAY:
+            return None
+        return of_domain(settings.from_domain, await self.dns.mx(settings.from_domain) or ())
 
     async def proof(self, portal: Portal) -> Row:
         """The TXT record that proves that the From domain is the portal's."""

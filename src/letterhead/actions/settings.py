@@ -17,6 +17,7 @@ from letterhead.mail.settings import (
     PasswordEdit,
     Ports,
     SmtpSettings,
+    advice,
     apply_password_rule,
     checked_default,
     checked_smtp,
@@ -37,6 +38,7 @@ class Overview:
     trouble: Trouble | None
     reply: Mapping[str, Any] | None  # of the server, to what failed
     held: int
+    advice: Sequence[str]
 
 
 async def look(desk: Desk) -> Overview:
@@ -52,6 +54,7 @@ async def look(desk: Desk) -> Overview:
         trouble=trouble,
         reply=reply,
         held=await desk.connection.held() if trouble and trouble.paused else 0,
+        advice=advice((upcoming or live).settings),
     )
 
 

@@ -152,7 +152,9 @@ async def confirm_domain(office: OfficeOf, portal: Changed) -> show.Json:
 async def test(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
     """Send a test mail by the way of real mail; a refusal by the server is an answer, too."""
     body = await read_strictly(request, TestBody)
-    return show.trial(await office.trial.run(portal, body.to, office.clock()))
+    found = await office.trial.run(portal, body.to, office.clock())
+    relay = None if found.accepted else await office.domains.relay_of(portal)
+    return show.trial(found, show.filled(relay)["relay"])
 
 
 @router.post("/confirm", openapi_extra=takes(CodeBody))

@@ -47,6 +47,7 @@ def settings(found: Overview) -> Json:
             {"step": each.step.value, "state": each.state.value, "detail": each.detail}
             for each in found.checklist
         ],
+        "advice": list(found.advice),
         "fallback": {"enabled": False},
         "connection": _connection(found),
     }
@@ -106,9 +107,10 @@ def filled(found: Filled | None) -> Json:
     }
 
 
-def trial(found: Proof) -> Json:
-    """What became of a test mail."""
+def trial(found: Proof, suggestion: Json | None = None) -> Json:
+    """What became of a test mail; `suggestion` is another way that may work."""
     return {
+        "suggestion": suggestion,
         "accepted": found.accepted,
         "stages": list(found.stages),
         "reply": found.reply,

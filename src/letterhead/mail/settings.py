@@ -108,6 +108,18 @@ class SmtpSettings:
 Settings = DefaultSettings | SmtpSettings
 
 
+def advice(settings: Settings) -> list[str]:
+    """What to know before the test: rules of the provider that these settings may meet."""
+    if not isinstance(settings, SmtpSettings):
+        return []
+    provider = PROVIDERS[settings.provider]
+    found = [provider.notice] if provider.notice else []
+    login = settings.login.lower()
+    if "@" in login and login != settings.from_address.lower() and provider.from_rule:
+        found.append(f"Login and From address differ. {provider.from_rule}")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class KeepPassword:
     """The password was not typed: what is stored stays, or there is none."""
