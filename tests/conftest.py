@@ -12,6 +12,8 @@ from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
 
+INCLUDES = ("include:spf.protection.outlook.com", "include:_spf.google.com", "include:zohomail.com")
+
 
 def open_folder(name: str) -> Path:
     """A folder that servers under users of their own may enter; pytest's are closed to them."""
@@ -71,6 +73,12 @@ def name_server(net: str) -> Iterator[Bind]:
             "zoho MX 10 mx2.zoho.eu.",
             "gsuite MX 1 smtp.google.com.",
             "fake MX 1 google.com.attacker",
+            f'client TXT "v=spf1 {" ".join(INCLUDES)} ~all"',
+            f'denied TXT "v=spf1 {" ".join(INCLUDES)} ~all"',
+        ],
+        [
+            f"client-test.mail.protection.outlook.com. A {net}.6",
+            f"denied-test.mail.protection.outlook.com. A {net}.7",
         ],
     )
     yield server

@@ -39,6 +39,7 @@ test. NS ns.test.
 ns.test. A 127.0.0.1
 _spf.google.com. TXT "v=spf1 ip4:192.0.2.0/24 ~all"
 spf.protection.outlook.com. TXT "v=spf1 ip4:198.51.100.0/24 -all"
+zohomail.com. TXT "v=spf1 ip4:203.0.113.0/24 -all"
 """
 
 
@@ -57,13 +58,14 @@ class Bind:
         assert answer.rcode() == dns.rcode.NOERROR, answer
 
 
-def start(folder: Path, records: Iterable[str]) -> Bind:
-    """Serve the given records of the zone `test`, each written as in a zone file."""
+def start(folder: Path, records: Iterable[str], others: Iterable[str] = ()) -> Bind:
+    """Serve the given records of the zone `test`, and `others`, each as in a zone file."""
     folder.chmod(0o755)
     port = daemons.free_port()
     configuration = _CONFIGURATION.replace("@DIR@", str(folder)).replace("@PORT@", str(port))
     (folder / "named.conf").write_text(configuration, "ascii")
-    (folder / "root.zone").write_text(_TOP + _ROOT, "ascii")
+    root = "\n".join([_TOP + _ROOT, *others, ""])
+    (folder / "root.zone").write_text(root, "ascii")
     zone = "\n".join(["ns A 127.0.0.1", *records, ""])
     (folder / "test.zone").write_text(_TOP + zone, "ascii")
     command = ["/usr/sbin/named", "-g", "-c", folder / "named.conf"]

@@ -24,7 +24,8 @@ def make(folder: Path) -> Certificates:
     """Make `good` (mail.test, localhost), `expired`, `wrongname`, `selfsigned` (by a stranger)."""
     ours, stranger = trustme.CA(key_type=trustme.KeyType.ECDSA), trustme.CA()
     ours.cert_pem.write_to_path(folder / "authority.pem")
-    hosts = ("mail.test", "localhost")
+    relays = (f"{name}-test.mail.protection.outlook.com" for name in ("client", "denied"))
+    hosts = ("mail.test", "localhost", *relays)
     expired = PAST + timedelta(days=30)
     for name, made in {
         "good": ours.issue_cert(*hosts),
