@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from letterhead.api.access import needs
 from letterhead.api.app import PARTS, build
 from letterhead.mail.faults import Fault, every
+from letterhead.mail.providers import PROVIDERS, Provider
 
 HERE = Path(__file__).parent
 _MADE = "<!-- made by `make reference`; change the code and not this page -->"
@@ -41,6 +42,7 @@ def pages() -> Mapping[str, str]:
     """The pages by their file names."""
     return {
         "api.md": _page("API", _API, _routes()),
+        "providers.md": _page("Providers", _PROVIDERS, map(_preset, PROVIDERS.values())),
         "faults.md": _page("Faults", _FAULTS, map(_fault, every())),
         "command-line.md": _page("Command line", _COMMAND_LINE, map(_command, COMMANDS)),
     }
@@ -58,6 +60,12 @@ for forms `errors: [{field, code, message}]`: 400 no JSON, 401 no known key, 403
 content type, 422 not right, 429 too often, 503 and 507 nothing was kept (with `Retry-After`).
 
 `GET /healthz`, `/readyz`, `/metrics` and `/openapi.json` need no key."""
+
+_PROVIDERS = """\
+What choosing a provider fills in. The first server and the first port are taken; all stay editable.
+`tls` is encrypted from the first byte, `starttls` must be, and `optional` says that the server takes
+clear text, too. Where SPF is *required*, a test is possible only when the SPF record of the From
+domain lets the provider send."""
 
 _FAULTS = """\
 What a server's reply, or a broken connection, means. A fault looks the same in a test, in the
@@ -116,6 +124,22 @@ def _type(schema: Mapping[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type(schema['items'])}"
     return str(schema.get("format") or schema.get("type", "any"))
+
+
+def _preset(provider: Provider) -> str:
+    ports = ", ".join(f"{port} ({how})" for port, how in provider.ports.items())
+    spf = ", ".join(f"`include:{each}`" for each in provider.spf) or "none"
+    rows = {
+        "id": f"`{provider.key}`",
+        "servers": ", ".join(f"`{each}`" for each in provider.servers) or "your own",
+        "ports": ports,
+        "SPF": f"required: {spf}" if provider.requires_spf else spf,
+        "From address": provider.from_rule,
+        "note": provider.notice,
+        "confirmed": "" if provider.confirmed else "no: check it with the provider",
+    }
+    lines = [f"| {name} | {value} |" for name, value in rows.items() if value]
+    return "\n".join([f"## {provider.name}", "", "| | |", "|---|---|", *lines])
 
 
 def _fault(fault: Fault) -> str:
