@@ -62,10 +62,10 @@ content type, 422 not right, 429 too often, 503 and 507 nothing was kept (with `
 `GET /healthz`, `/readyz`, `/metrics` and `/openapi.json` need no key."""
 
 _PROVIDERS = """\
-What choosing a provider fills in. The first server and the first port are taken; all stay editable.
-`tls` is encrypted from the first byte, `starttls` must be, and `optional` says that the server takes
-clear text, too. Where SPF is *required*, a test is possible only when the SPF record of the From
-domain lets the provider send."""
+What choosing a provider fills in. The first server and the first port are taken; all stay
+editable. `tls` is encrypted from the first byte, `starttls` must be, and `optional` says that the
+server takes clear text, too. Where SPF is *required*, a test is possible only when the SPF record
+of the From domain lets the provider send."""
 
 _FAULTS = """\
 What a server's reply, or a broken connection, means. A fault looks the same in a test, in the
