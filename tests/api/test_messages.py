@@ -247,6 +247,18 @@ def test_a_body_is_shown_to_whoever_may_see_bodies(portal: Portal) -> None:
     assert b"Dear Anna" in answer.content
 
 
+def test_codes_cannot_be_read_from_the_log(portal: Portal) -> None:
+    portal.save({"type": "default"})
+    portal.change("test", {"to": "anna@client.test"})
+    sent = portal.send(message("Sign-in code", **{"class": "system"}))
+
+    body = portal.ask("GET", f"/messages/{sent}/body")
+    listed = portal.call("GET", "/messages")["items"]
+
+    assert body.status_code == 403
+    assert [each["class"] for each in listed] == ["system"]  # no test mail is in the log
+
+
 def test_mail_of_class_system_is_no_business_mail(portal: Portal) -> None:
     portal.save({"type": "default", "copy_to": "copies@hart.test"})
     portal.change("switch-on")

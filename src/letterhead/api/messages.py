@@ -12,7 +12,7 @@ from letterhead.api.access import OfficeOf, acting, acting_portal, allow
 from letterhead.api.body import Body, read
 from letterhead.api.errors import Forbidden
 from letterhead.api.openapi import takes
-from letterhead.errors import Invalid, Problem
+from letterhead.errors import Conflict, Invalid, Problem
 from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
@@ -84,8 +84,15 @@ async def body(
     portal: Annotated[Portal, Depends(acting_portal(Scope.BODIES))],
     message_id: str,
 ) -> Response:
-    """The message as it was accepted: From, Reply-To and Message-ID come when it is sent."""
+    """
+    The message as it was accepted: From, Reply-To and Message-ID come when it is sent.
+
+    Test mails and the platform's own hold codes: whoever could read them here would prove nothing.
+    """
     async with office.store.look(portal) as desk:
+        found = await messages.get(desk, message_id)
+        if found.message.message_class != MessageClass.BUSINESS.value:
+            raise Forbidden("Bodies of test mails and of the platform's own mail are not shown.")
         content = await messages.content(desk, message_id)
     return Response(content, media_type="message/rfc822")
 
@@ -108,6 +115,8 @@ async def send_again(
         found = await messages.get(desk, message_id)
         if found.message.message_class != MessageClass.BUSINESS.value and not asking.is_platform:
             raise Forbidden("Messages of class system need a platform key.")
+        if found.message.message_class == MessageClass.TEST.value:
+            raise Conflict("A test mail is not sent again: send another test.")
         content = await messages.content(desk, message_id)
     kept = await office.intake.send_again(portal, found, content, office.clock())
     return show.receipt(kept)
