@@ -7,18 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from letterhead.errors import Refused
-from letterhead.mail import gate
+from letterhead.mail import gate, spf
 from letterhead.mail.gate import Progress, State, Step
 from letterhead.mail.settings import DefaultSettings, SmtpSettings
 
 SMTP = SmtpSettings(server="smtp.example.com", login="me")
+GMAIL = replace(SMTP, provider="gmail", from_address="office@hart.example")
 RELAY = SmtpSettings(server="firm.mail.protection.outlook.com", port=25)
 DONE, OPEN, BLOCKED, SPARED = State.DONE, State.OPEN, State.BLOCKED, State.NOT_REQUIRED
 
 progresses = st.builds(
     Progress,
-    settings=st.sampled_from([None, DefaultSettings(), SMTP, RELAY, replace(RELAY, login="me")]),
+    settings=st.sampled_from(
+        [None, DefaultSettings(), SMTP, GMAIL, RELAY, replace(RELAY, login="me")]
+    ),
     live=st.booleans(),
+    dns=st.sampled_from([None, *spf.State]),
     domain_proven=st.booleans(),
     test_accepted=st.booleans(),
     test_confirmed=st.booleans(),
@@ -31,6 +35,15 @@ progresses = st.builds(
         (Progress(settings=None), [OPEN, SPARED, SPARED, SPARED, SPARED, BLOCKED]),
         (Progress(settings=DefaultSettings()), [DONE, SPARED, SPARED, SPARED, SPARED, OPEN]),
         (Progress(settings=SMTP), [DONE, SPARED, SPARED, OPEN, BLOCKED, BLOCKED]),
+        (Progress(settings=GMAIL), [DONE, OPEN, SPARED, BLOCKED, BLOCKED, BLOCKED]),
+        (
+            Progress(settings=GMAIL, dns=spf.State.UNKNOWN),
+            [DONE, OPEN, SPARED, BLOCKED, BLOCKED, BLOCKED],
+        ),
+        (
+            Progress(settings=GMAIL, dns=spf.State.PASS),
+            [DONE, DONE, SPARED, OPEN, BLOCKED, BLOCKED],
+        ),
         (Progress(settings=RELAY), [DONE, SPARED, OPEN, BLOCKED, BLOCKED, BLOCKED]),
         (
             Progress(settings=replace(RELAY, login="me"), test_accepted=True),

@@ -31,12 +31,15 @@ class ScriptedDns:
 
     async def listen(self) -> tuple[asyncio.DatagramTransport, asyncio.Server]:
         loop = asyncio.get_running_loop()
-        udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Packets(self), local_addr=("127.0.0.1", 0)
-        )
-        self.port = udp.get_extra_info("sockname")[1]
-        tcp = await asyncio.start_server(self._stream, "127.0.0.1", self.port)
-        return udp, tcp
+        while True:  # until a port is free for both
+            udp, _ = await loop.create_datagram_endpoint(
+                lambda: _Packets(self), local_addr=("127.0.0.1", 0)
+            )
+            self.port = udp.get_extra_info("sockname")[1]
+            try:
+                return udp, await asyncio.start_server(self._stream, "127.0.0.1", self.port)
+            except OSError:
+                udp.close()
 
     def answer(self, packet: bytes, *, cut: bool) -> bytes | None:
         query = dns.message.from_wire(packet)
