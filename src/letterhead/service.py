@@ -17,6 +17,7 @@ import uvicorn
 from letterhead import config as configuration
 from letterhead.actions.domains import DomainCheck, check
 from letterhead.actions.messages import Intake
+from letterhead.actions.ownership import Ownership
 from letterhead.actions.trial import Trial
 from letterhead.api.access import Office
 from letterhead.api.app import build
@@ -30,6 +31,7 @@ from letterhead.dns import Dns
 from letterhead.egress import Egress, tls_context
 from letterhead.errors import Misconfigured
 from letterhead.mail.letter import Route
+from letterhead.mail.notice import Press
 from letterhead.mail.portal import Ids
 from letterhead.mail.providers import Provider
 from letterhead.mail.secret import Secret
@@ -91,12 +93,14 @@ class Service:
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
+        press = Press(ids, platform)
         domains = DomainCheck(store, Dns(config.dns_servers))
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
-            trial=Trial(store, self._lanes.wake, ids, platform, domains),
+            trial=Trial(store, self._lanes.wake, press, domains),
             domains=domains,
+            ownership=Ownership(store, self._lanes.wake, press, domains),
             wake=self._lanes.wake,
             ports=_ports(config),
             clock=now,

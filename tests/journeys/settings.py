@@ -1,11 +1,24 @@
 """The walk through Email Settings that many journeys begin with."""
 
 import re
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from tests.forms import Form
 from tests.running import Portal
 from tests.servers.postfix import Postfix
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T]) -> T:
+    """Look again until there is something to be seen."""
+    ends = time.monotonic() + 30
+    while not (found := look()):
+        assert time.monotonic() < ends, "waited for nothing"
+        time.sleep(0.05)
+    return found
 
 
 def code_of(server: Postfix, recipient: str) -> str:

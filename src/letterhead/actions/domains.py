@@ -17,7 +17,6 @@ from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
 
 _MAILBOX_OF_RELAY = "microsoft365"
-_TOKEN = 32  # characters: 128 bits
 
 Row = Mapping[str, Any]
 
@@ -32,12 +31,12 @@ class DomainCheck:
     async def run(self, portal: Portal, now: datetime) -> Row:
         """Check the From domain of the next settings, else of the live ones."""
         async with self.store.look(portal) as desk:
-            version = await _looked_at(desk)
-        settings = _with_address(version)
+            version = await looked_at(desk)
+        settings = with_address(version)
         provider = PROVIDERS[settings.provider]
         found = await check(self.dns, settings.from_domain, provider, now)
         async with self.store.portal(portal) as desk:
-            if (await _looked_at(desk)).number != version.number:
+            if (await looked_at(desk)).number != version.number:
                 raise NotFound("The settings were saved anew during the check: check again.")
             await desk.settings.keep_dns(version.number, found)
         return found
@@ -45,35 +44,10 @@ class DomainCheck:
     async def relay_of(self, portal: Portal) -> Filled | None:
         """The domain's own relay, as the other way where Office 365 has refused a test."""
         async with self.store.look(portal) as desk:
-            settings = (await _looked_at(desk)).settings
+            settings = (await looked_at(desk)).settings
         if not isinstance(settings, SmtpSettings) or settings.provider != _MAILBOX_OF_RELAY:
             return None
         return of_domain(settings.from_domain, await self.dns.mx(settings.from_domain) or ())
-
-    async def proof(self, portal: Portal) -> Row:
-        """The TXT record that proves that the From domain is the portal's."""
-        async with self.store.look(portal) as desk:
-            settings = _with_address(await _looked_at(desk))
-        return self._proof(portal, settings.from_domain)
-
-    async def confirm(self, portal: Portal, now: datetime) -> Row:
-        """Look for that record, and note that the domain is proven."""
-        record = await self.proof(portal)
-        await self.run(portal, now)  # the relay must be one of the domain's MX
-        found = await self.dns.txt(record["name"])
-        if found is None:
-            raise Refused(Step.DOMAIN_PROVEN.value, "DNS did not answer: try again.", "unknown")
-        if record["value"] not in found:
-            detail = f"There is no TXT record {record['name']} with the value {record['value']}."
-            raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
-        async with self.store.portal(portal) as desk:
-            await desk.domains.prove(record["domain"], now)
-        return record
-
-    def _proof(self, portal: Portal, domain: str) -> Row:
-        token = self.store.vault.digest(f"domain:{portal.id}:{domain}")[:_TOKEN]
-        value = f"letterhead-domain={token}"
-        return {"domain": domain, "name": f"_letterhead.{domain}", "type": "TXT", "value": value}
 
 
 async def filled_for(dns: Dns, email: str) -> Filled | None:
@@ -94,13 +68,15 @@ async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row
     return _row(domain, findings, verdict, now)
 
 
-def _with_address(version: Version) -> SmtpSettings:
+def with_address(version: Version) -> SmtpSettings:
+    """Settings with a From address; Refused where none are saved."""
     if not isinstance(version.settings, SmtpSettings):
         raise Refused(Step.SAVED.value, "Save settings with a From address first.")
     return version.settings
 
 
-async def _looked_at(desk: Desk) -> Version:
+async def looked_at(desk: Desk) -> Version:
+    """The settings that a check is about: the next ones, else the live."""
     return await desk.settings.next() or await desk.settings.live()
 
 

@@ -1,11 +1,11 @@
 """Save, confirm, switch on and back: what a person does with Email Settings."""
 
-import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from letterhead.actions import codes
 from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
 from letterhead.mail import gate, spf
 from letterhead.mail.gate import Check, Progress, Step
@@ -96,7 +96,7 @@ async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | N
     proof = await desk.proofs.of(version.number)
     if proof is None or not proof.stands:
         raise Refused(Step.TEST_ACCEPTED.value, "Send a test mail first.")
-    if hmac.compare_digest(proof.code_digest, code_digest(vault, proof.message_id, code)):
+    if codes.fits(proof.code_digest, vault, proof.message_id, code):
         await desk.proofs.confirm(version.number, now)
         return None
     await desk.proofs.count_wrong_code(version.number)
@@ -156,10 +156,6 @@ async def _is_proven(desk: Desk, version: Version) -> bool:
         return False
     mx = version.dns["mx"]["found"] if version.dns else ()
     return settings.is_own_relay(mx) and await desk.domains.is_proven(settings.from_domain)
-
-
-def code_digest(vault: Vault, message_id: str, code: str) -> str:
-    return vault.digest(f"{message_id}:{code}")
 
 
 def _demand_none(problems: Sequence[Problem]) -> None:

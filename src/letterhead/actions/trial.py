@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from letterhead.actions import codes
 from letterhead.actions.domains import DomainCheck
-from letterhead.actions.settings import code_digest, progress
+from letterhead.actions.settings import progress
 from letterhead.errors import Invalid, NotFound, Problem, TooMany, Unavailable
-from letterhead.mail import address, gate, mime, proof
-from letterhead.mail.address import Mailbox
+from letterhead.mail import address, gate, proof
 from letterhead.mail.gate import Step
-from letterhead.mail.letter import Addressee, Lane, LaneKey, Letter
-from letterhead.mail.message import Message, MessageClass, OnUncertain
-from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.letter import Lane, LaneKey
+from letterhead.mail.message import MessageClass
+from letterhead.mail.notice import Notice, Press
+from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
-from letterhead.mail.sender import Platform, header_id
 from letterhead.mail.settings import SmtpSettings
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
@@ -31,8 +31,7 @@ class Trial:
 
     store: Store
     wake: Callable[[LaneKey], None]
-    ids: Ids
-    platform: Platform
+    press: Press
     domains: DomainCheck
 
     async def run(self, portal: Portal, to: str, now: datetime) -> Proof:
@@ -61,41 +60,31 @@ class Trial:
         if await desk.proofs.sent_since(now - proof.HOUR) >= proof.AN_HOUR:
             detail = f"A portal may send {proof.AN_HOUR} test mails an hour."
             raise TooMany(detail, retry_after=int(proof.HOUR.total_seconds()))
-        code, message_id = proof.new_code(), self.ids.new(now)
-        digest = code_digest(self.store.vault, message_id, code)
-        begun = Proof(message_id=message_id, recipient=to, sent_at=now, code_digest=digest)
-        await desk.proofs.begin(version.number, begun)
-        await desk.letters.add(self._letter(desk.portal, version, begun, code))
-        return version.number, message_id
-
-    def _letter(self, portal: Portal, version: Version, begun: Proof, code: str) -> Letter:
-        text = proof.test_text(code, portal=portal.name, server=self._server(version))
-        message = Message(
-            to=(Mailbox(begun.recipient),),
-            subject=f"Test mail for {portal.name}",
-            text=text,
-            message_class=MessageClass.TEST,
+        code = proof.new_code()
+        letter = self.press.letter(
+            self._notice(desk.portal, version, recipient=to, code=code),
+            desk.portal.id,
+            now,
+            version.settings,
         )
-        return Letter(
-            id=begun.message_id,
-            portal_id=portal.id,
+        digest = codes.digest(self.store.vault, letter.id, code)
+        begun = Proof(message_id=letter.id, recipient=to, sent_at=now, code_digest=digest)
+        await desk.proofs.begin(version.number, begun)
+        await desk.letters.add(letter)
+        return version.number, letter.id
+
+    def _notice(self, portal: Portal, version: Version, *, recipient: str, code: str) -> Notice:
+        return Notice(
+            to=recipient,
+            subject=f"Test mail for {portal.name}",
+            text=proof.test_text(code, portal=portal.name, server=self._server(version)),
+            kept=_KEPT,
             message_class=MessageClass.TEST,
-            created_at=begun.sent_at,
-            due=begun.sent_at,
-            expires=begun.sent_at + _KEPT,
-            subject=message.subject,
-            from_name=None,
-            reply_to=(),
-            metadata={},
-            on_uncertain=OnUncertain.RESEND,
-            header_id=header_id(begun.message_id, version.settings, self.platform),
-            content=mime.compose(message, date=begun.sent_at),
-            addressees=(Addressee(self.ids.new(begun.sent_at), begun.recipient),),
         )
 
     def _server(self, version: Version) -> str:
         settings = version.settings
-        return settings.server if isinstance(settings, SmtpSettings) else self.platform.name
+        return settings.server if isinstance(settings, SmtpSettings) else self.press.platform.name
 
     async def _result(self, portal: Portal, version: int, message_id: str) -> Proof:
         while True:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from letterhead.actions import portals
 from letterhead.actions.domains import DomainCheck
 from letterhead.actions.messages import Intake
+from letterhead.actions.ownership import Ownership
 from letterhead.actions.trial import Trial
 from letterhead.api.errors import Forbidden, Unauthorized
 from letterhead.errors import Invalid, NotFound, Problem
@@ -28,6 +29,7 @@ class Office:
     intake: Intake
     trial: Trial
     domains: DomainCheck
+    ownership: Ownership
     wake: Callable[[LaneKey], None]
     ports: Ports
     clock: Callable[[], datetime]

@@ -6,7 +6,17 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from letterhead import __version__
-from letterhead.api import accept, errors, health, mail, messages, portals, providers, settings
+from letterhead.api import (
+    accept,
+    domains,
+    errors,
+    health,
+    mail,
+    messages,
+    portals,
+    providers,
+    settings,
+)
 from letterhead.api.access import Office, demand_policies
 from letterhead.api.openapi import definitions
 
@@ -27,6 +37,7 @@ PARTS = (
     portals.router,
     providers.router,
     settings.router,
+    domains.router,
     accept.router,
     messages.router,
 )

@@ -41,10 +41,17 @@ async def read(request: Request, model: type[M]) -> tuple[M, list[Problem]]:
 
 async def read_strictly(request: Request, model: type[M]) -> M:
     """Read a body that has no rules beyond its types."""
-    body, problems = await read(request, model)
-    if problems:
-        raise Invalid(problems)
-    return body
+    demand_type(request, "application/json")
+    return _whole(await octets(request), model)
+
+
+async def read_if_any(request: Request, model: type[M]) -> M:
+    """Read a body that may be left out."""
+    raw = await octets(request)
+    if not raw:
+        return model()
+    demand_type(request, "application/json")
+    return _whole(raw, model)
 
 
 def demand_type(request: Request, *types: str) -> str:
@@ -85,6 +92,13 @@ def merged(problems: Sequence[Problem], more: Iterable[Problem]) -> list[Problem
     """Problems of types before those of rules: a field that could not be read breaks no rule."""
     named = {_top(each.field) for each in problems}
     return [*problems, *(each for each in more if _top(each.field) not in named)]
+
+
+def _whole(raw: bytes, model: type[M]) -> M:
+    body, problems = parse(raw, model)
+    if problems:
+        raise Invalid(problems)
+    return body
 
 
 def _without(raw: bytes, found: Sequence[Any]) -> bytes:

@@ -5,15 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from letterhead.actions import settings
-from letterhead.actions.domains import filled_for
 from letterhead.api import show
 from letterhead.api.access import Office, OfficeOf, named_portal
 from letterhead.api.body import Body, demand_type, octets, parse, read_strictly
+from letterhead.api.codes import CodeBody, demand_right
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
 from letterhead.mail.portal import Portal, Scope
-from letterhead.mail.providers import PROVIDERS, Filled
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -60,29 +59,10 @@ class SmtpBody(Body):
     allow_ssl: bool = True
 
 
-class ProofBody(Body):
-    """How the domain is to be proven."""
-
-    method: str = "dns"
-
-
-class PrefillBody(Body):
-    """The provider that was chosen, or the From address that was typed."""
-
-    provider: str = ""
-    from_address: str = ""
-
-
 class TestBody(Body):
     """Where a test mail goes."""
 
     to: str = ""
-
-
-class CodeBody(Body):
-    """The six digits of a test mail."""
-
-    code: str = ""
 
 
 class BackBody(Body):
@@ -95,7 +75,7 @@ class BackBody(Body):
 @router.get("")
 async def look(office: OfficeOf, portal: Seen) -> show.Json:
     """How the settings stand: live, next, the checklist and the connection."""
-    return await _overview(office, portal)
+    return await overview(office, portal)
 
 
 @router.put("", openapi_extra=takes(SmtpBody))
@@ -111,41 +91,7 @@ async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json
             await _save_default(office, portal, raw)
         case _:
             raise Invalid(problems or [Problem("type", "unknown", "Choose default or smtp.")])
-    return await _overview(office, portal)
-
-
-@router.post("/check-dns")
-async def check_dns(office: OfficeOf, portal: Changed) -> show.Json:
-    """Ask DNS anew: the SPF record of the From domain, what to publish, DMARC and MX."""
-    return dict(await office.domains.run(portal, office.clock()))
-
-
-@router.post("/prefill", openapi_extra=takes(PrefillBody))
-async def prefill(request: Request, office: OfficeOf, portal: Changed) -> show.Json:  # noqa: ARG001 - the policy
-    """What the form fills in for a provider, or for a From address (by the MX of its domain)."""
-    body = await read_strictly(request, PrefillBody)
-    if body.provider in PROVIDERS:
-        provider = PROVIDERS[body.provider]
-        return show.filled(Filled(provider, provider.server))
-    if body.provider or not body.from_address:
-        raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
-    return show.filled(await filled_for(office.domains.dns, body.from_address))
-
-
-@router.post("/prove-domain", openapi_extra=takes(ProofBody))
-async def prove_domain(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
-    """The TXT record to publish, so that a relay without a login may be used."""
-    body = await read_strictly(request, ProofBody)
-    if body.method != "dns":
-        raise Invalid([Problem("method", "unknown", "Choose dns: the only method so far.")])
-    return dict(await office.domains.proof(portal))
-
-
-@router.post("/prove-domain/confirm")
-async def confirm_domain(office: OfficeOf, portal: Changed) -> show.Json:
-    """Look for that record; the relay must be the domain's own, too."""
-    await office.domains.confirm(portal, office.clock())
-    return await _overview(office, portal)
+    return await overview(office, portal)
 
 
 @router.post("/test", openapi_extra=takes(TestBody))
@@ -163,9 +109,8 @@ async def confirm(request: Request, office: OfficeOf, portal: Changed) -> show.J
     body = await read_strictly(request, CodeBody)
     async with office.store.portal(portal) as desk:
         left = await settings.confirm(desk, body.code.strip(), office.store.vault, office.clock())
-    if left is not None:
-        raise Invalid([Problem("code", "wrong", _wrong_code(left))])
-    return await _overview(office, portal)
+    demand_right(left, "test mail")
+    return await overview(office, portal)
 
 
 @router.post("/switch-on")
@@ -195,14 +140,15 @@ async def resume(office: OfficeOf, portal: Changed) -> show.Json:
     return await _went_live(office, portal)
 
 
-async def _overview(office: Office, portal: Portal) -> show.Json:
+async def overview(office: Office, portal: Portal) -> show.Json:
+    """Everything that Email Settings show, as it stands now."""
     async with office.store.look(portal) as desk:
         return show.settings(await settings.look(desk))
 
 
 async def _went_live(office: Office, portal: Portal) -> show.Json:
     office.wake((portal.id, Lane.LIVE))
-    return await _overview(office, portal)
+    return await overview(office, portal)
 
 
 async def _save_default(office: Office, portal: Portal, raw: bytes) -> None:
@@ -233,9 +179,3 @@ def _password(body: SmtpBody) -> PasswordEdit:
     if "password" not in body.model_fields_set:
         return KeepPassword()
     return RemovePassword() if body.password is None else Secret(body.password)
-
-
-def _wrong_code(left: int) -> str:
-    if left:
-        return f"This is not the code of the test mail. You can try {left} more times."
-    return "This is not the code of the test mail, and the test is void: send another one."

@@ -1,4 +1,4 @@
-"""A test mail, what became of it, and the code that proves that it arrived."""
+"""What a code proves: that a test mail arrived, or that a domain is the portal's."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,9 @@ from typing import Any
 CODE_DIGITS = 6
 WRONG_CODES = 6  # with so many wrong codes the test is void
 AN_HOUR = 10  # test mails a portal may send in an hour
+DOMAIN_CODES_AN_HOUR = 5  # mails to postmasters that a portal may cause in an hour
 HOUR = timedelta(hours=1)
+DOMAIN_CODE_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,21 @@ class Proof:
         return self.accepted is True and not self.void
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainCode:
+    """A code that was sent to the postmaster of a domain."""
+
+    message_id: str
+    domain: str
+    sent_at: datetime
+    code_digest: str
+    wrong_codes: int = 0
+
+    def stands(self, now: datetime) -> bool:
+        """Whether it may still be entered."""
+        return self.wrong_codes < WRONG_CODES and now < self.sent_at + DOMAIN_CODE_KEPT
+
+
 def new_code() -> str:
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
@@ -51,4 +68,17 @@ def test_text(code: str, *, portal: str, server: str) -> str:
         "Give this code to the person who sent the test; entering it proves the arrival:\n"
         "\n"
         f"    {code}\n"
+    )
+
+
+def domain_text(code: str, *, portal: str, domain: str, platform: str) -> str:
+    """The words of the mail that asks a postmaster."""
+    return (
+        f"{portal} wants to send mail from addresses at {domain} through {platform}.\n"
+        "\n"
+        "If you agree, give this code to the person who asks for it:\n"
+        "\n"
+        f"    {code}\n"
+        "\n"
+        "If you do not know about this, do nothing: without the code nobody can do so.\n"
     )

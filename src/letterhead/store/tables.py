@@ -128,6 +128,19 @@ proven_domain = Table(
     Column("proven_at", Moment, nullable=False),
 )
 
+# The codes that were sent to the postmasters of domains.
+domain_code = Table(
+    "domain_code",
+    metadata,
+    Column("message_id", String(32), primary_key=True),
+    Column("portal_id", ForeignKey("portal.id"), nullable=False, index=True),
+    Column("domain", String(253), nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("code_digest", String(64), nullable=False),
+    Column("wrong_codes", Integer, nullable=False),
+    Column("used", Boolean, nullable=False, server_default=false()),
+)
+
 # How a connection stands: a portal's own (its id), or the platform's (0). No row: all is well.
 connection = Table(
     "connection",

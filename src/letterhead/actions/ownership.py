@@ -1,0 +1,104 @@
+"""Prove that the From domain is the portal's: by a TXT record, or by a code to its postmaster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from letterhead.actions import codes
+from letterhead.actions.domains import DomainCheck, Row, looked_at, with_address
+from letterhead.errors import Invalid, Problem, Refused, TooMany
+from letterhead.mail import proof
+from letterhead.mail.gate import Step
+from letterhead.mail.letter import Lane, LaneKey
+from letterhead.mail.notice import Notice, Press
+from letterhead.mail.portal import Portal
+from letterhead.mail.proof import DomainCode
+from letterhead.store.store import Desk, Store
+
+_TOKEN = 32  # characters: 128 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Gives out what proves a domain, and takes the proof."""
+
+    store: Store
+    wake: Callable[[LaneKey], None]
+    press: Press
+    domains: DomainCheck
+
+    async def record(self, portal: Portal) -> Row:
+        """The TXT record that proves the From domain."""
+        domain = await self._domain(portal)
+        token = self.store.vault.digest(f"domain:{portal.id}:{domain}")[:_TOKEN]
+        value = f"letterhead-domain={token}"
+        return {"domain": domain, "name": f"_letterhead.{domain}", "type": "TXT", "value": value}
+
+    async def confirm_record(self, portal: Portal, now: datetime) -> None:
+        """Look for that record, and note that the domain is proven."""
+        record = await self.record(portal)
+        await self.domains.run(portal, now)  # the relay must be one of the domain's MX
+        found = await self.domains.dns.txt(record["name"])
+        if found is None:
+            raise Refused(Step.DOMAIN_PROVEN.value, "DNS did not answer: try again.", "unknown")
+        if record["value"] not in found:
+            detail = f"There is no TXT record {record['name']} with the value {record['value']}."
+            raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
+        async with self.store.portal(portal) as desk:
+            await desk.domains.prove(record["domain"], now)
+
+    async def send_code(self, portal: Portal, to: str, now: datetime) -> Row:
+        """Send a code to the domain's postmaster (RFC 2142, section 5), by the platform's route."""
+        domain = await self._domain(portal)
+        postmaster = f"postmaster@{domain}"
+        if to.strip().lower() not in {"", postmaster}:
+            message = (
+                f"Only {postmaster} can prove the domain: another mailbox proves itself alone."
+            )
+            raise Invalid([Problem("to", "not_postmaster", message)])
+        async with self.store.portal(portal) as desk:
+            await self._send(desk, domain, postmaster, now)
+        self.wake((portal.id, Lane.SYSTEM))
+        ends = now + proof.DOMAIN_CODE_KEPT
+        return {"domain": domain, "to": postmaster, "valid_until": ends}
+
+    async def confirm_code(self, portal: Portal, code: str, now: datetime) -> int | None:
+        """Take the code. Gives None if it is right, else how many more tries there are."""
+        domain = await self._domain(portal)
+        await self.domains.run(portal, now)  # the relay must be one of the domain's MX
+        async with self.store.portal(portal) as desk:
+            sent = await desk.domains.newest_code(domain)
+            if sent is None or not sent.stands(now):
+                detail = f"Let a code be sent to postmaster@{domain} first."
+                raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
+            if codes.fits(sent.code_digest, self.store.vault, sent.message_id, code):
+                await desk.domains.prove(domain, now)
+                return None
+            await desk.domains.count_wrong_code(sent.message_id)
+        return proof.WRONG_CODES - sent.wrong_codes - 1
+
+    async def _send(self, desk: Desk, domain: str, postmaster: str, now: datetime) -> None:
+        if await desk.domains.codes_since(now - proof.HOUR) >= proof.DOMAIN_CODES_AN_HOUR:
+            detail = f"A portal may ask postmasters {proof.DOMAIN_CODES_AN_HOUR} times an hour."
+            raise TooMany(detail, retry_after=int(proof.HOUR.total_seconds()))
+        code = proof.new_code()
+        letter = self.press.letter(
+            self._notice(desk.portal, domain, postmaster, code), desk.portal.id, now
+        )
+        digest = codes.digest(self.store.vault, letter.id, code)
+        sent = DomainCode(message_id=letter.id, domain=domain, sent_at=now, code_digest=digest)
+        await desk.domains.keep_code(sent)
+        await desk.letters.add(letter)
+
+    def _notice(self, portal: Portal, domain: str, postmaster: str, code: str) -> Notice:
+        platform = self.press.platform.name
+        return Notice(
+            to=postmaster,
+            subject=f"May {portal.name} send mail as {domain}?",
+            text=proof.domain_text(code, portal=portal.name, domain=domain, platform=platform),
+            kept=proof.DOMAIN_CODE_KEPT,
+        )
+
+    async def _domain(self, portal: Portal) -> str:
+        async with self.store.look(portal) as desk:
+            return with_address(await looked_at(desk)).from_domain
