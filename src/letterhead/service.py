@@ -23,6 +23,7 @@ from letterhead.api.access import Office
 from letterhead.api.app import build
 from letterhead.config import Config
 from letterhead.delivery.drain import Drain
+from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
@@ -40,6 +41,7 @@ from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.settings import destination
 from letterhead.store.store import Store
@@ -94,6 +96,7 @@ class Service:
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
         press = Press(ids, platform)
+        self._herald = Herald(NewsRows(database), self._lanes, press, now)
         domains = DomainCheck(store, Dns(config.dns_servers))
         self.office = Office(
             store=store,
@@ -118,7 +121,7 @@ class Service:
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         async with asyncio.TaskGroup() as tasks:
             writers = [tasks.create_task(each.run()) for each in (self._committer, self._settler)]
-            sweep = Sweep(self._outbox, self._lanes, now)
+            sweep = Sweep(self._outbox, self._lanes, self._herald, now)
             workers = [
                 tasks.create_task(self._lanes.run(self._drain)),
                 tasks.create_task(sweep.run()),

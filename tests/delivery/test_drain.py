@@ -71,7 +71,7 @@ class World:
 
     # Connections
 
-    async def route(self, lane: LaneKey) -> Route | None:
+    async def route(self, lane: LaneKey, now: datetime) -> Route | None:
         return replace(ROUTE, trouble=self.trouble)
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:

@@ -32,7 +32,18 @@ class Rows:
         return [(7, Lane.LIVE)]
 
 
+class Herald:
+    """Tells nobody, and counts how often it was asked to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def once(self) -> None:
+        self.asked += 1
+
+
 async def test_what_is_due_is_woken_even_after_troubles() -> None:
+    herald = Herald()
     rows, lanes, woken = Rows([ZeroDivisionError(), Unavailable("no")]), Lanes(), asyncio.Event()
 
     async def drain(lane: LaneKey) -> bool:
@@ -40,7 +51,7 @@ async def test_what_is_due_is_woken_even_after_troubles() -> None:
             woken.set()
         return False
 
-    sweeping = sweep.Sweep(rows, lanes, lambda: NOW)
+    sweeping = sweep.Sweep(rows, lanes, herald, lambda: NOW)
     tasks = [asyncio.create_task(each) for each in (sweeping.run(), lanes.run(drain))]
     async with asyncio.timeout(10):
         await woken.wait()
@@ -49,3 +60,4 @@ async def test_what_is_due_is_woken_even_after_troubles() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
     assert rows.looks == 3
+    assert herald.asked == 1

@@ -1,6 +1,7 @@
 """A Letterhead as a process, set to reach the servers of the tests, and a new portal a test."""
 
 import itertools
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.running import Platform, Portal
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
+from tests.servers.scripted import Scripted, running
 
 _numbers = itertools.count(1)
 
@@ -41,3 +43,12 @@ def hart(platform: Platform) -> Portal:
     """A portal that nobody has touched yet."""
     number = next(_numbers)
     return platform.portal(f"hart-{number}", f"Hart & Co {number}")
+
+
+@pytest.fixture
+def server(certs: Certificates) -> Iterator[Scripted]:
+    """A scripted server that wants STARTTLS and takes every login."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certs.chain("good"))
+    with running(Scripted(tls=context)) as script:
+        yield script

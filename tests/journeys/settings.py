@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tests.forms import Form
+from tests.forms import Form, smtp
 from tests.running import Portal
 from tests.servers.postfix import Postfix
+from tests.servers.scripted import Scripted
 
 T = TypeVar("T")
 
@@ -41,3 +42,14 @@ def go_live(portal: Portal, server: Postfix, form: Form) -> Any:
     assert tested["accepted"], tested
     portal.change("confirm", {"code": code_of(server, recipient)})
     return portal.change("switch-on")
+
+
+def go_live_scripted(hart: Portal, server: Scripted) -> Form:
+    """Switch the portal on with the scripted server."""
+    form = smtp(server="localhost", port=server.port)
+    hart.save(form)
+    assert hart.change("test", {"to": "anna@client.test"})["accepted"]
+    code = server.taken.pop().content.decode().split("    ")[1].split("\r\n")[0]
+    hart.change("confirm", {"code": code})
+    hart.change("switch-on")
+    return form

@@ -1,19 +1,16 @@
 """Servers that are not right: the stage, the state and the words are; and no mail is lost."""
 
-import ssl
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.bad_inputs import VALID_NAMES
-from tests.forms import Form, message, smtp
-from tests.journeys.settings import go_live, states
+from tests.forms import message, smtp
+from tests.journeys.settings import go_live, go_live_scripted, states
 from tests.running import Portal
-from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
-from tests.servers.scripted import DROP, RESET, SILENCE, Scripted, running
+from tests.servers.scripted import DROP, RESET, SILENCE, Scripted
 
 
 @pytest.mark.parametrize(
@@ -71,26 +68,6 @@ def test_a_private_address_is_told_apart_from_no_address_by_nothing(
     assert told[0] == told[1]
 
 
-@pytest.fixture
-def server(certs: Certificates) -> Iterator[Scripted]:
-    """A scripted server that wants STARTTLS and takes every login."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certs.chain("good"))
-    with running(Scripted(tls=context)) as script:
-        yield script
-
-
-def live(hart: Portal, server: Scripted) -> Form:
-    """Switch the portal on with the scripted server."""
-    form = smtp(server="localhost", port=server.port)
-    hart.save(form)
-    assert hart.change("test", {"to": "anna@client.test"})["accepted"]
-    code = server.taken.pop().content.decode().split("    ")[1].split("\r\n")[0]
-    hart.change("confirm", {"code": code})
-    hart.change("switch-on")
-    return form
-
-
 def events(hart: Portal, message_id: str) -> list[tuple[str, Any]]:
     items = hart.call("GET", f"/messages/{message_id}/events")["items"]
     return [(each["kind"], (each["fault"] or {}).get("code")) for each in items]
@@ -107,7 +84,7 @@ def wait_for_event(hart: Portal, message_id: str, kind: str) -> list[tuple[str, 
 def test_a_refused_login_holds_mail_and_a_person_lets_it_go_on(
     hart: Portal, server: Scripted
 ) -> None:
-    live(hart, server)
+    go_live_scripted(hart, server)
     server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
 
     ids = [hart.send(message(f"Held {number}")) for number in range(3)]
@@ -136,7 +113,7 @@ def test_a_refused_login_holds_mail_and_a_person_lets_it_go_on(
 def test_a_break_before_the_final_dot_is_tried_again(
     hart: Portal, server: Scripted, step: str, how: bytes
 ) -> None:
-    live(hart, server)
+    go_live_scripted(hart, server)
     server.answers[step] = how
 
     waiting = hart.send(message())
@@ -151,7 +128,7 @@ def test_a_break_before_the_final_dot_is_tried_again(
 def test_a_break_after_the_final_dot_is_uncertain(
     hart: Portal, server: Scripted, how: bytes
 ) -> None:
-    live(hart, server)
+    go_live_scripted(hart, server)
     server.answers["dot"] = how
 
     held = hart.send(message("Once", on_uncertain="hold"))
@@ -178,7 +155,7 @@ def test_a_break_after_the_final_dot_is_uncertain(
 
 
 def test_a_slow_server_is_waited_for(hart: Portal, server: Scripted) -> None:
-    live(hart, server)
+    go_live_scripted(hart, server)
     server.delay = 0.7
 
     found = hart.wait_for(hart.send(message()))

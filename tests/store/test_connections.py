@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from letterhead.mail import faults
-from letterhead.mail.letter import PLATFORM, Lane
+from letterhead.mail.letter import PLATFORM, Lane, Letter
 from letterhead.mail.message import OnUncertain
+from letterhead.mail.news import Kind, News
 from letterhead.mail.outcome import Status, Stuck
-from letterhead.mail.portal import Portal
+from letterhead.mail.portal import Portal, Role
 from letterhead.mail.reply import Reply, Stage
 from letterhead.mail.settings import KeepPassword, SmtpSettings
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
 from tests.store.conftest import NOW, MakeLetter
@@ -34,7 +36,7 @@ async def paused(
         version = await desk.settings.save(draft, KeepPassword(), NOW)
         await desk.settings.go_live(version, NOW)
     await keep(store, portal, letter())
-    route = await connections.route((portal.id, Lane.LIVE))
+    route = await connections.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
     await connections.failed(route, STUCK, NOW)
     return connections
@@ -47,7 +49,7 @@ async def expired(database: Database, at: datetime) -> int:
 async def test_a_connection_that_recovers_gives_the_time_back(
     paused: Connections, portal: Portal, database: Database
 ) -> None:
-    route = await paused.route((portal.id, Lane.LIVE))
+    route = await paused.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
 
     while_held = await expired(database, LATER)
@@ -97,12 +99,12 @@ async def test_a_start_forgets_what_was_wrong_with_the_platform_s_route(
 ) -> None:
     connections = Connections(database)
     await keep(store, portal, letter())
-    route = await connections.route((portal.id, Lane.LIVE))
+    route = await connections.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
     await connections.failed(route, STUCK, NOW)
 
     await connections.forget_platform(LATER)
-    again = await connections.route((portal.id, Lane.LIVE))
+    again = await connections.route((portal.id, Lane.LIVE), NOW)
 
     assert route.connection_id == PLATFORM
     assert again is not None
@@ -113,7 +115,7 @@ async def test_a_start_forgets_what_was_wrong_with_the_platform_s_route(
 async def test_pauses_grow_and_the_first_fault_that_a_person_must_mend_stands(
     paused: Connections, portal: Portal
 ) -> None:
-    route = await paused.route((portal.id, Lane.LIVE))
+    route = await paused.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
     busy = Reply(Stage.CONNECT, 421, "4.3.2 Shutting down")
 
@@ -124,3 +126,60 @@ async def test_pauses_grow_and_the_first_fault_that_a_person_must_mend_stands(
     assert again.due - SOON > timedelta(minutes=5)
     assert third.paused
     assert third.since == NOW
+
+
+async def test_what_is_kept_back_has_its_time_given_back(
+    paused: Connections, store: Store, portal: Portal, database: Database
+) -> None:
+    async with store.portal(portal) as desk:
+        await desk.held.keep_back(NOW)
+    while_kept = await expired(database, LATER)
+
+    async with store.portal(portal) as desk:
+        released = await desk.held.release(None, LATER)
+    route = await paused.route((portal.id, Lane.LIVE), NOW)
+    assert route is not None
+    await paused.recovered(route, NOW)
+    after = await expired(database, LATER + timedelta(days=4))
+    at_last = await expired(database, LATER + timedelta(days=6))
+
+    assert (while_kept, released, after, at_last) == (0, 1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        ([], ["office@hart.test"]),
+        ([(Role.OPERATOR, "op@desk.test")], ["op@desk.test", "office@hart.test"]),
+        (
+            [(Role.OPERATOR, "op@desk.test"), (Role.ADMIN, "anna@hart.test")],
+            ["anna@hart.test"],
+        ),
+        ([(Role.CONSULTANT, "it@help.test"), (Role.VIEWER, "v@hart.test")], ["office@hart.test"]),
+    ],
+    ids=["nobody", "operator", "admin", "others"],
+)
+@pytest.mark.usefixtures("paused")
+async def test_the_admins_are_told_once(
+    store: Store,
+    portal: Portal,
+    database: Database,
+    people: list[tuple[Role, str]],
+    told: list[str],
+) -> None:
+    async with store.platform() as rows:
+        for role, email in people:
+            of = None if role is Role.OPERATOR else portal.id
+            await rows.add_person(email, role, of, NOW)
+    found: list[News] = []
+
+    def write(news: News, portal_id: int) -> list[Letter]:
+        found.append(news)
+        return []
+
+    concerned = await NewsRows(database).tell(write)
+    again = await NewsRows(database).tell(write)
+
+    assert (concerned, again) == ([portal.id], [])
+    assert [(each.kind, list(each.people)) for each in found] == [(Kind.PAUSED, told)]
+    assert found[0].fault == STUCK.fault

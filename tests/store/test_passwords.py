@@ -92,7 +92,7 @@ async def _leaks(
     database: Database, store: Store, portal: Portal, typed: dict[tuple[object, ...], str]
 ) -> list[str]:
     """Open the password as delivery does: by the settings that a test mail would take."""
-    route = await Connections(database).route((portal.id, Lane.TEST))
+    route = await Connections(database).route((portal.id, Lane.TEST), NOW)
     assert route is not None
     if not isinstance(route.settings, SmtpSettings) or route.sealed_password is None:
         return []

@@ -22,7 +22,7 @@ from letterhead.store.store import Desk
 
 _LARGE = 256 * 1024  # bytes of attachments from which on a message is made off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
-_OPEN = {Status.QUEUED.value, Status.SENDING.value, Status.UNCERTAIN.value}
+_OPEN = {Status.QUEUED.value, Status.HELD.value, Status.SENDING.value, Status.UNCERTAIN.value}
 _MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
 
 

@@ -38,6 +38,7 @@ class Overview:
     trouble: Trouble | None
     reply: Mapping[str, Any] | None  # of the server, to what failed
     held: int
+    falls_back: bool  # to the platform's route, while the connection is paused
     advice: Sequence[str]
 
 
@@ -53,7 +54,8 @@ async def look(desk: Desk) -> Overview:
         checklist=gate.checklist((await progress(desk))[1]),
         trouble=trouble,
         reply=reply,
-        held=await desk.connection.held() if trouble and trouble.paused else 0,
+        held=await desk.held.count(paused=await desk.connection.paused_since() is not None),
+        falls_back=await desk.connection.falls_back(),
         advice=advice((upcoming or live).settings),
     )
 

@@ -11,6 +11,7 @@ from letterhead.api import (
     domains,
     errors,
     health,
+    held,
     mail,
     messages,
     portals,
@@ -38,6 +39,7 @@ PARTS = (
     providers.router,
     settings.router,
     domains.router,
+    held.router,
     accept.router,
     messages.router,
 )

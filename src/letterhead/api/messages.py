@@ -141,8 +141,7 @@ async def resolve(request: Request, office: OfficeOf, portal: Sender, message_id
 
 async def _holds(desk: Desk) -> bool:
     """Whether the portal's connection is paused, so that what waits is held."""
-    trouble = await desk.connection.trouble()
-    return trouble is not None and trouble[0].paused
+    return await desk.connection.paused_since() is not None
 
 
 def _search(wanted: Filter) -> Search:

@@ -118,7 +118,7 @@ async def switch_on(office: OfficeOf, portal: Changed) -> show.Json:
     """Let the next version send from now on, if the gate is open."""
     async with office.store.portal(portal) as desk:
         await settings.switch_on(desk, office.clock())
-    return await _went_live(office, portal)
+    return await went_live(office, portal)
 
 
 @router.post("/switch-back", openapi_extra=takes(BackBody))
@@ -129,15 +129,7 @@ async def switch_back(request: Request, office: OfficeOf, portal: Changed) -> sh
         raise Invalid([Problem("version", "required", 'Send a version, or {"type": "default"}.')])
     async with office.store.portal(portal) as desk:
         await settings.switch_back(desk, body.version, office.clock())
-    return await _went_live(office, portal)
-
-
-@router.post("/resume")
-async def resume(office: OfficeOf, portal: Changed) -> show.Json:
-    """Let a held connection try again at once: with one mail, and with all if that goes well."""
-    async with office.store.portal(portal) as desk:
-        await settings.resume(desk, office.clock())
-    return await _went_live(office, portal)
+    return await went_live(office, portal)
 
 
 async def overview(office: Office, portal: Portal) -> show.Json:
@@ -146,7 +138,8 @@ async def overview(office: Office, portal: Portal) -> show.Json:
         return show.settings(await settings.look(desk))
 
 
-async def _went_live(office: Office, portal: Portal) -> show.Json:
+async def went_live(office: Office, portal: Portal) -> show.Json:
+    """Wake the portal's mail, and show how its settings stand."""
     office.wake((portal.id, Lane.LIVE))
     return await overview(office, portal)
 

@@ -48,7 +48,7 @@ def settings(found: Overview) -> Json:
             for each in found.checklist
         ],
         "advice": list(found.advice),
-        "fallback": {"enabled": False},
+        "fallback": {"enabled": found.falls_back},
         "connection": _connection(found),
     }
 
@@ -151,6 +151,19 @@ def message(found: Found, *, held: bool) -> Json:
     }
 
 
+def held(row: Any, since: datetime | None) -> Json:  # noqa: ANN401 - a row
+    """A recipient whose mail is held; `since` is when its connection was paused."""
+    return {
+        "message": row.message_id,
+        "recipient": row.id,
+        "email": row.email,
+        "subject": row.subject,
+        "created_at": moment(row.created_at),
+        "held_since": moment(row.held_at or max(row.created_at, since or row.created_at)),
+        "kept_back": row.held_at is not None,
+    }
+
+
 def events(found: Found, rows: Sequence[Any]) -> list[Json]:
     """The timeline of a message, from its being accepted on."""
     accepted = {
@@ -203,7 +216,7 @@ def _upcoming(found: Overview) -> Json | None:
 def _connection(found: Overview) -> Json:
     trouble = found.trouble
     if trouble is None:
-        return {"state": "active", "since": None, "fault": None, "held": 0}
+        return {"state": "active", "since": None, "fault": None, "held": found.held}
     return {
         "state": "paused" if trouble.paused else "active",
         "since": moment(trouble.since),

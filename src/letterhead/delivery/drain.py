@@ -38,7 +38,7 @@ class Outbox(Marks, Renewing, Protocol):
 class Connections(Protocol):
     """What draining needs to know and to say of connections."""
 
-    async def route(self, lane: LaneKey) -> Route | None: ...
+    async def route(self, lane: LaneKey, now: datetime) -> Route | None: ...
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble: ...
 
@@ -77,8 +77,8 @@ class Drain:
 
     async def _batch(self, lane: LaneKey) -> bool:
         """Work on one batch; False if there was none, or the connection does not carry."""
-        route = await self.connections.route(lane)
         now = self.clock()
+        route = await self.connections.route(lane, now)
         if route is None or (
             route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST
         ):

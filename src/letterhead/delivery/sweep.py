@@ -26,11 +26,20 @@ class Rows(Protocol):
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]: ...
 
 
+class Teller(Protocol):
+    """Tells people what they are to know."""
+
+    async def once(self) -> None: ...
+
+
 class Sweep:
     """Does by itself, late, whatever a wake would have done in time."""
 
-    def __init__(self, rows: Rows, lanes: Lanes, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, rows: Rows, lanes: Lanes, herald: Teller, clock: Callable[[], datetime]
+    ) -> None:
         self._rows = rows
+        self._herald = herald
         self._lanes = lanes
         self._clock = clock
 
@@ -50,5 +59,6 @@ class Sweep:
         freed, expired = await self._rows.free(now), await self._rows.expire(now)
         if freed or expired:
             log.info("swept", freed=freed, expired=expired)
+        await self._herald.once()
         for lane in await self._rows.lanes_due(now):
             self._lanes.wake(lane)

@@ -1,4 +1,4 @@
-"""How connections stand, and which way the mail of a lane takes."""
+"""How connections stand: what is wrong with one, since when, and who waits behind it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Row,
     delete,
-    func,
     insert,
     select,
     type_coerce,
@@ -20,12 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
+from letterhead.mail.news import Kind
 from letterhead.mail.outcome import Stuck
-from letterhead.mail.settings import DefaultSettings, Settings, Type
+from letterhead.mail.settings import Type
+from letterhead.store import news
 from letterhead.store.database import Database
 from letterhead.store.outbox import QUEUED, reply_row
-from letterhead.store.settings import settings_from
-from letterhead.store.tables import connection, portal, recipient, settings, test
+from letterhead.store.routes import route_of, way
+from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
 
 
 class Connections:
@@ -34,34 +34,34 @@ class Connections:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def route(self, lane: LaneKey) -> Route | None:
-        """The way that a lane's mail takes now; None if the portal is gone."""
+    async def route(self, lane: LaneKey, now: datetime) -> Route | None:
+        """
+        The way that a lane's mail takes now; None if the portal is gone.
+
+        While its connection is paused, mail takes the platform's route if the portal wants it so;
+        each time that the connection may be tried again, the next mail is the probe.
+        """
         portal_id, kind = lane
         async with self._database.read() as reading:
-            row = await _way(reading, portal_id, kind)
+            row = await way(reading, portal_id, kind)
             if row is None:
                 return None
-            route = _route(row, portal_id, kind)
-            return replace(
-                route, trouble=await trouble(reading, route.connection_id, route.version)
-            )
+            found = await _with_trouble(reading, route_of(row, portal_id, kind))
+            if kind is Lane.LIVE and row.fallback and _rests(found.trouble, now):
+                platform = route_of(row, portal_id, kind, falls_back=True)
+                found = await _with_trouble(reading, platform)
+        return found
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         """Let a connection wait, longer each time; paused if a person must mend it."""
-        paused = stuck.fault.pauses
         async with self._database.settle() as writing:
             before = await trouble(writing, route.connection_id, route.version)
-            # A pause is not lifted by a fault that time would mend: the first one still stands.
-            paused = paused or (before is not None and before.paused)
-            failures = before.failures + 1 if before else 1
-            found = Trouble(
-                paused=paused,
-                since=before.since if before and before.paused == paused else now,
-                due=retry.next_connection(failures, now=now, paused=paused),
-                failures=failures,
-                fault=stuck.fault.code,
-            )
-            await _keep(writing, route, found, reply_row(stuck.answer))
+            found = _worse(before, stuck, now)
+            reply = reply_row(stuck.answer)
+            await _keep(writing, route, found, reply)
+            if found.paused and not (before and before.paused):
+                why = {"fault": found.fault, "reply": reply}
+                await news.add(writing, route.connection_id, Kind.PAUSED, now, **why)
         return found
 
     async def recovered(self, route: Route, now: datetime) -> None:
@@ -96,11 +96,21 @@ class ConnectionRows:
         query = select(connection.c.reply).where(_is(route.connection_id))
         return (found, await self._connection.scalar(query)) if found else None
 
-    async def held(self) -> int:
-        """How many recipients wait behind a paused connection."""
-        query = select(func.count()).select_from(recipient)
-        mine = (recipient.c.portal_id == self._portal_id) & (recipient.c.lane == Lane.LIVE.value)
-        return await self._connection.scalar(query.where(QUEUED, mine)) or 0
+    async def paused_since(self) -> datetime | None:
+        """Since when mail waits behind the connection; None if it flows, this way or another."""
+        found = await self.trouble()
+        if found is None or not found[0].paused or await self.falls_back():
+            return None
+        return found[0].since
+
+    async def falls_back(self) -> bool:
+        """Whether mail takes the platform's route while the connection is paused."""
+        query = select(portal.c.fallback).where(portal.c.id == self._portal_id)
+        return bool(await self._connection.scalar(query))
+
+    async def fall_back(self, *, enabled: bool) -> None:
+        query = update(portal).where(portal.c.id == self._portal_id)
+        await self._connection.execute(query.values(fallback=enabled))
 
     async def try_again(self, now: datetime) -> bool:
         """
@@ -121,10 +131,10 @@ class ConnectionRows:
         await _lift(self._connection, self._portal_id, now)
 
     async def _route(self) -> Route:
-        row = await _way(self._connection, self._portal_id, Lane.LIVE)
+        row = await way(self._connection, self._portal_id, Lane.LIVE)
         if row is None:
             raise LookupError("a portal is bound before it is asked")
-        return _route(row, self._portal_id, Lane.LIVE)
+        return route_of(row, self._portal_id, Lane.LIVE)
 
 
 async def trouble(reading: AsyncConnection, connection_id: int, version: int) -> Trouble | None:
@@ -136,41 +146,25 @@ async def trouble(reading: AsyncConnection, connection_id: int, version: int) ->
     return Trouble(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public API
 
 
-async def _way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] | None:
-    """The settings that a lane uses: the live ones, those under test, or the platform's."""
-    live, upcoming = portal.c.live_version, portal.c.next_version
-    version = func.coalesce(upcoming, live) if kind is Lane.TEST else live
-    columns = settings.c
-    joined = (columns.portal_id == portal.c.id) & (columns.version == version)
-    rows = await reading.execute(
-        select(portal.c.name, columns.version, columns.type, columns.fields)
-        .add_columns(columns.sealed_password)
-        .select_from(portal)
-        .outerjoin(settings, joined)
-        .where(portal.c.id == portal_id)
+async def _with_trouble(reading: AsyncConnection, found: Route) -> Route:
+    return replace(found, trouble=await trouble(reading, found.connection_id, found.version))
+
+
+def _rests(found: Trouble | None, now: datetime) -> bool:
+    return found is not None and found.paused and found.due > now
+
+
+def _worse(before: Trouble | None, stuck: Stuck, now: datetime) -> Trouble:
+    """What is wrong after one more failure; a fault that time would mend lifts no pause."""
+    paused = stuck.fault.pauses or (before is not None and before.paused)
+    failures = before.failures + 1 if before else 1
+    return Trouble(
+        paused=paused,
+        since=before.since if before and before.paused == paused else now,
+        due=retry.next_connection(failures, now=now, paused=paused),
+        failures=failures,
+        fault=stuck.fault.code,
     )
-    return rows.first()
-
-
-def _route(row: Row[Any], portal_id: int, kind: Lane) -> Route:
-    found = settings_from(row.type, row.fields) if row.type else DefaultSettings()
-    own = found.type is Type.SMTP and kind is not Lane.SYSTEM
-    return Route(
-        connection_id=portal_id if own else PLATFORM,
-        version=row.version if own else 0,
-        portal_id=portal_id,
-        portal_name=row.name,
-        settings=found if own else _default(found),
-        sealed_password=row.sealed_password if own else None,
-        trouble=None,
-    )
-
-
-def _default(live: Settings) -> DefaultSettings:
-    """Who the platform's route speaks for: as the portal set it, else as the settings name it."""
-    if isinstance(live, DefaultSettings):
-        return live
-    return DefaultSettings(from_name=live.from_name, reply_to=live.from_address)
 
 
 async def _lift(writing: AsyncConnection, connection_id: int, now: datetime) -> None:
@@ -180,11 +174,12 @@ async def _lift(writing: AsyncConnection, connection_id: int, now: datetime) -> 
     before = rows.first()
     if before is None or not before.paused:
         return
-    pause = round((now - before.since).total_seconds() * 1_000_000)
-    later = type_coerce(recipient.c.expires, BigInteger) + pause  # see tables.Moment
+    pause = microseconds(now) - microseconds(before.since)
+    later = type_coerce(recipient.c.expires, BigInteger) + pause
     await writing.execute(
         update(recipient).where(QUEUED, _waits_behind(connection_id)).values(expires=later)
     )
+    await news.add(writing, connection_id, Kind.RECOVERED, now)
 
 
 async def _keep(

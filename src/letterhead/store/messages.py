@@ -98,7 +98,7 @@ class MessageRows:
 
     async def cancel(self, message_id: str, now: datetime) -> int:
         """Cancel every recipient that is not being sent yet; says how many there were."""
-        waiting = recipient.c.status == Status.QUEUED.value
+        waiting = recipient.c.status.in_([Status.QUEUED.value, Status.HELD.value])
         return await self._settle(message_id, waiting, Status.CANCELLED, now)
 
     async def resolve(
@@ -162,12 +162,13 @@ def _mentions(text: str) -> ColumnElement[bool]:
 
 
 def _status_is(status: Status, *, held: bool) -> ColumnElement[bool]:
-    """Held is no status of its own in the rows: it is what is queued behind a paused connection."""
+    """Held is what a person keeps back, and what is queued behind a paused connection."""
     live = recipient.c.lane == Lane.LIVE.value
     queued = recipient.c.status == Status.QUEUED.value
     match status:
         case Status.HELD:
-            return queued & live if held else recipient.c.id.is_(None)
+            kept_back = recipient.c.status == status.value
+            return kept_back | (queued & live) if held else kept_back
         case Status.QUEUED:
             return queued & ~live if held else queued
         case _:

@@ -10,6 +10,7 @@ from letterhead.mail.portal import Portal
 from letterhead.store.connections import ConnectionRows
 from letterhead.store.database import Database
 from letterhead.store.domains import DomainRows
+from letterhead.store.held import HeldRows
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
 from letterhead.store.portals import PlatformRows
@@ -28,6 +29,7 @@ class Desk:
     domains: DomainRows
     messages: MessageRows
     connection: ConnectionRows
+    held: HeldRows
     letters: LetterRows
 
 
@@ -75,5 +77,6 @@ class Store:
             DomainRows(connection, portal.id),
             MessageRows(connection, portal.id),
             ConnectionRows(connection, portal.id),
+            HeldRows(connection, portal.id),
             LetterRows(connection),
         )

@@ -26,6 +26,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(at: datetime) -> int:
+    """Since 1970 in UTC; see `Moment`."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
 class Moment(TypeDecorator[datetime]):
     """A time, kept as microseconds since 1970 in UTC: no database can misread it."""
 
@@ -37,7 +42,7 @@ class Moment(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("A time without its zone cannot be kept.")
-        return (value - _EPOCH) // _MICROSECOND
+        return microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         return None if value is None else _EPOCH + timedelta(microseconds=value)
@@ -63,6 +68,8 @@ portal = Table(
     Column("live_version", Integer, nullable=False, server_default="0"),
     Column("next_version", Integer),
     Column("last_version", Integer, nullable=False, server_default="0"),
+    # Whether mail takes the platform's route while the portal's own connection is paused.
+    Column("fallback", Boolean, nullable=False, server_default=false()),
 )
 
 key = Table(
@@ -155,6 +162,31 @@ connection = Table(
     Column("reply", JSON(none_as_null=True)),
 )
 
+# What a portal's people are still to be told.
+news = Table(
+    "news",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("portal_id", ForeignKey("portal.id"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("fault", String(64)),
+    Column("reply", JSON(none_as_null=True)),
+)
+
+# Whom a portal does not write to any more.
+suppression = Table(
+    "suppression",
+    metadata,
+    Column("portal_id", ForeignKey("portal.id"), primary_key=True),
+    Column("email", String(254), primary_key=True),  # in small letters
+    Column("reason", String(20), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("message_id", String(32)),  # whose failure was the reason
+    Column("fault", String(64)),
+    Column("reply", JSON(none_as_null=True)),
+)
+
 message = Table(
     "message",
     metadata,
@@ -198,6 +230,15 @@ recipient = Table(
     Column("reply", JSON(none_as_null=True)),
     Column("fault", String(64)),
     Column("settled_at", Moment),
+    Column("held_at", Moment),  # since when a person keeps it back, in status `held`
+    Index(
+        "ix_recipient_held",
+        "portal_id",
+        "due",
+        "id",
+        sqlite_where=text("status = 'held'"),
+        postgresql_where=text("status = 'held'"),
+    ),
     Index(
         "ix_recipient_waiting",
         "portal_id",

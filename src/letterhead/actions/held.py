@@ -1,0 +1,39 @@
+"""Held mail: let it go, in parts if wished, or give it up."""
+
+from datetime import datetime
+
+from letterhead.errors import Conflict
+from letterhead.mail.portal import Portal
+from letterhead.store.store import Desk, Store
+
+_AT_ONCE = 2000  # recipients that are given up in one transaction
+
+
+async def release(desk: Desk, limit: int | None, now: datetime) -> int:
+    """
+    Let the connection be tried with held mail: all of it, or the oldest `limit`.
+
+    What is not released is kept back until a person says otherwise, also when mail flows again.
+    """
+    since = await desk.connection.paused_since()
+    if since and limit is not None:
+        await desk.held.keep_back(since)
+    waiting = await desk.held.count(paused=since is not None)
+    if since and not await desk.connection.try_again(now):
+        raise Conflict("The platform's own route is tried again by itself.")
+    released = await desk.held.release(limit, now)
+    return waiting if limit is None else released
+
+
+async def discard(store: Store, portal: Portal, limit: int | None, now: datetime) -> int:
+    """Cancel held mail: all of it, or the oldest `limit`."""
+    gone = 0
+    while limit is None or gone < limit:
+        async with store.portal(portal) as desk:
+            paused = await desk.connection.paused_since() is not None
+            part = _AT_ONCE if limit is None else min(_AT_ONCE, limit - gone)
+            cancelled = await desk.held.discard(part, now, paused=paused)
+        gone += cancelled
+        if cancelled < part:
+            break
+    return gone

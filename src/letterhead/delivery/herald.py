@@ -1,0 +1,42 @@
+"""Tells a portal's people by the platform's route that their mail stopped, or flows again."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from letterhead.delivery.lanes import Lanes
+from letterhead.mail.letter import Lane, Letter
+from letterhead.mail.news import News, notices
+from letterhead.mail.notice import Press
+
+log = structlog.get_logger(__name__)
+
+
+class Desk(Protocol):
+    """What telling needs of the store."""
+
+    async def tell(self, write: Callable[[News, int], Sequence[Letter]]) -> Sequence[int]: ...
+
+
+class Herald:
+    """Turns news into letters of class system."""
+
+    def __init__(
+        self, desk: Desk, lanes: Lanes, press: Press, clock: Callable[[], datetime]
+    ) -> None:
+        self._desk = desk
+        self._lanes = lanes
+        self._press = press
+        self._clock = clock
+
+    async def once(self) -> None:
+        """Tell what is to be told."""
+        for portal_id in await self._desk.tell(self._write):
+            log.info("people told", portal=portal_id)
+            self._lanes.wake((portal_id, Lane.SYSTEM))
+
+    def _write(self, news: News, portal_id: int) -> Sequence[Letter]:
+        now, platform = self._clock(), self._press.platform.name
+        return [self._press.letter(each, portal_id, now) for each in notices(news, platform)]

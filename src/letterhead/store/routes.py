@@ -1,0 +1,49 @@
+"""Which way the mail of a lane takes, as the portal's settings say."""
+
+from typing import Any
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail.letter import PLATFORM, Lane, Route
+from letterhead.mail.settings import DefaultSettings, Settings, Type
+from letterhead.store.settings import settings_from
+from letterhead.store.tables import portal, settings
+
+
+async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] | None:
+    """The settings that a lane uses: the live ones, those under test, or the platform's."""
+    live, upcoming = portal.c.live_version, portal.c.next_version
+    version = func.coalesce(upcoming, live) if kind is Lane.TEST else live
+    columns = settings.c
+    joined = (columns.portal_id == portal.c.id) & (columns.version == version)
+    rows = await reading.execute(
+        select(portal.c.name, portal.c.fallback, columns.version, columns.type, columns.fields)
+        .add_columns(columns.sealed_password)
+        .select_from(portal)
+        .outerjoin(settings, joined)
+        .where(portal.c.id == portal_id)
+    )
+    return rows.first()
+
+
+def route_of(row: Row[Any], portal_id: int, kind: Lane, *, falls_back: bool = False) -> Route:
+    """The route that a row of `way` means; that of the platform, where the portal falls back."""
+    found = settings_from(row.type, row.fields) if row.type else DefaultSettings()
+    own = found.type is Type.SMTP and kind is not Lane.SYSTEM and not falls_back
+    return Route(
+        connection_id=portal_id if own else PLATFORM,
+        version=row.version if own else 0,
+        portal_id=portal_id,
+        portal_name=row.name,
+        settings=found if own else _default(found),
+        sealed_password=row.sealed_password if own else None,
+        trouble=None,
+    )
+
+
+def _default(live: Settings) -> DefaultSettings:
+    """Who the platform's route speaks for: as the portal set it, else as the settings name it."""
+    if isinstance(live, DefaultSettings):
+        return live
+    return DefaultSettings(from_name=live.from_name, reply_to=live.from_address)
