@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from letterhead.delivery.settling import Settled, Settler
 from letterhead.errors import Unavailable
-from letterhead.mail.letter import Claim
+from letterhead.mail.letter import Claim, Lane
 from letterhead.mail.outcome import Returned
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -14,6 +14,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 def claim(number: int) -> Claim:
     return Claim(
+        lane=(7, Lane.LIVE),
+        suppressed=False,
         id=f"{number}",
         message_id="m",
         email="anna@client.test",

@@ -17,6 +17,7 @@ from letterhead.api import (
     portals,
     providers,
     settings,
+    suppressions,
 )
 from letterhead.api.access import Office, demand_policies
 from letterhead.api.openapi import definitions
@@ -42,6 +43,7 @@ PARTS = (
     held.router,
     accept.router,
     messages.router,
+    suppressions.router,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from letterhead.actions.settings import Overview
 from letterhead.mail import faults
 from letterhead.mail.event import EventKind
-from letterhead.mail.letter import Lane, Receipt
+from letterhead.mail.letter import Addressee, Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
@@ -122,13 +122,12 @@ def trial(found: Proof, suggestion: Json | None = None) -> Json:
 
 def receipt(found: Receipt) -> Json:
     """What whoever handed a message in is told."""
-    queued = Status.QUEUED.value
-    return {
-        "id": found.id,
-        "recipients": [
-            {"id": each.id, "email": each.email, "status": queued} for each in found.addressees
-        ],
-    }
+    return {"id": found.id, "recipients": list(map(_addressee, found.addressees))}
+
+
+def _addressee(found: Addressee) -> Json:
+    status = Status.SUPPRESSED if found.suppressed else Status.QUEUED
+    return {"id": found.id, "email": found.email, "status": status.value}
 
 
 def message(found: Found, *, held: bool) -> Json:
@@ -198,6 +197,17 @@ def _recipient(row: Any, *, held: bool) -> Json:  # noqa: ANN401 - a row
         "next_attempt_at": moment(row.due) if status == Status.QUEUED.value else None,
         "settled_at": moment(row.settled_at),
         "reply": row.reply,
+        "fault": fault(row.fault, row.reply),
+    }
+
+
+def suppression(row: Any) -> Json:  # noqa: ANN401 - a row
+    """An address that is not written to any more, and why."""
+    return {
+        "email": row.email,
+        "reason": row.reason,
+        "since": moment(row.at),
+        "message": row.message_id,
         "fault": fault(row.fault, row.reply),
     }
 

@@ -14,3 +14,4 @@ class EventKind(StrEnum):
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
     RESOLVED = "resolved"
+    SUPPRESSED = "suppressed"

@@ -28,6 +28,7 @@ class Addressee:
     id: str
     email: str
     copy: bool = False
+    suppressed: bool = False  # it is not written to; found out when the letter is kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,10 @@ class Claim:
     """One recipient that a worker has taken under a lease, with what it needs to send."""
 
     id: str
+    lane: LaneKey
     message_id: str
     email: str
+    suppressed: bool  # by what became known since it was accepted
     attempts: int  # this one included
     resend: bool
     lease: str

@@ -1,17 +1,21 @@
 """Keeping accepted letters: message, body and recipients in one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import Row, insert, select, tuple_
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store.tables import body, message, recipient
+from letterhead.store import suppressions
+from letterhead.store.tables import body, event, message, recipient
 
 _KeyOf = tuple[int, str]
+Suppressed = Mapping[tuple[int, str], Row[Any]]
 
 
 class LetterRows:
@@ -27,16 +31,30 @@ class LetterRows:
 def add(connection: Connection, submitted: Sequence[Letter]) -> list[Receipt | KeyReused]:
     """Keep what is new; a letter whose idempotency key is known already is answered from it."""
     known = _known(connection, submitted)
+    gone = suppressions.among(connection, submitted)
     fresh: dict[str, Letter] = {}
     results: list[Receipt | KeyReused] = []
-    for letter in submitted:
+    for handed_in in submitted:
+        letter = _marked(handed_in, gone)
         earlier = known.get((letter.portal_id, letter.idempotency_key or ""))
         results.append(_repeated(letter, earlier) if earlier else Receipt(letter.id, _to(letter)))
         if not earlier:
             fresh[letter.id] = letter
             _remember(known, letter)
-    _insert(connection, list(fresh.values()))
+    _insert(connection, list(fresh.values()), gone)
     return results
+
+
+def _marked(letter: Letter, gone: Suppressed) -> Letter:
+    """The letter, with its suppressed addressees marked."""
+    if not gone:
+        return letter
+    marked = [replace(each, suppressed=_key(letter, each) in gone) for each in letter.addressees]
+    return replace(letter, addressees=tuple(marked))
+
+
+def _key(letter: Letter, addressee: Addressee) -> tuple[int, str]:
+    return suppressions.key_of(letter.portal_id, addressee.email)
 
 
 def _repeated(letter: Letter, earlier: tuple[str | None, Receipt]) -> Receipt | KeyReused:
@@ -79,25 +97,31 @@ def _addressees(
     connection: Connection, message_ids: Sequence[str]
 ) -> Mapping[str, tuple[Addressee, ...]]:
     query = (
-        select(recipient.c.message_id, recipient.c.id, recipient.c.email)
+        select(recipient.c.message_id, recipient.c.id, recipient.c.email, recipient.c.status)
         .where(recipient.c.message_id.in_(message_ids), ~recipient.c.copy)
         .order_by(recipient.c.id)
     )
     found: dict[str, list[Any]] = {each: [] for each in message_ids}
     for row in connection.execute(query):
         found[row.message_id].append(row)
-    return {key: tuple(Addressee(row.id, row.email) for row in rows) for key, rows in found.items()}
+    return {key: tuple(map(_addressee, rows)) for key, rows in found.items()}
 
 
-def _insert(connection: Connection, fresh: Sequence[Letter]) -> None:
+def _addressee(row: Row[Any]) -> Addressee:
+    return Addressee(row.id, row.email, suppressed=row.status == Status.SUPPRESSED.value)
+
+
+def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -> None:
     if not fresh:
         return
     connection.execute(insert(message), [_message_row(each) for each in fresh])
     connection.execute(
         insert(body), [{"message_id": each.id, "content": each.content} for each in fresh]
     )
-    rows = [row for each in fresh for row in _recipient_rows(each)]
+    rows = [row for each in fresh for row in _recipient_rows(each, gone)]
     connection.execute(insert(recipient), rows)
+    if events := [_suppressed(row) for row in rows if row["settled_at"]]:
+        connection.execute(insert(event), events)
 
 
 def _message_row(letter: Letter) -> dict[str, Any]:
@@ -120,8 +144,9 @@ def _message_row(letter: Letter) -> dict[str, Any]:
     }
 
 
-def _recipient_rows(letter: Letter) -> Iterable[dict[str, Any]]:
+def _recipient_rows(letter: Letter, gone: Suppressed) -> Iterable[dict[str, Any]]:
     for each in letter.addressees:
+        why = gone[_key(letter, each)] if each.suppressed else None
         yield {
             "id": each.id,
             "message_id": letter.id,
@@ -129,7 +154,21 @@ def _recipient_rows(letter: Letter) -> Iterable[dict[str, Any]]:
             "lane": letter.lane.value,
             "email": each.email,
             "copy": each.copy,
-            "status": Status.QUEUED.value,
+            "status": (Status.SUPPRESSED if why else Status.QUEUED).value,
             "due": letter.due,
             "expires": letter.expires,
+            "settled_at": letter.created_at if why else None,
+            "fault": why.fault if why else None,
+            "reply": why.reply if why else None,
         }
+
+
+def _suppressed(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "message_id": row["message_id"],
+        "recipient_id": row["id"],
+        "kind": EventKind.SUPPRESSED.value,
+        "at": row["settled_at"],
+        "fault": row["fault"],
+        "reply": row["reply"],
+    }

@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     insert,
     literal_column,
     select,
@@ -38,8 +39,9 @@ from letterhead.mail.outcome import (
     Uncertain,
 )
 from letterhead.mail.reply import Answer, Reply
+from letterhead.store import suppressions
 from letterhead.store.database import Database
-from letterhead.store.tables import body, connection, event, message, portal, recipient
+from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
 
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
 
@@ -72,6 +74,10 @@ _GIVE_BACK = (
         lease_until=None,
         dot_sent=False,
     )
+)
+
+_SUPPRESSED = (suppression.c.portal_id == recipient.c.portal_id) & (
+    suppression.c.email == func.lower(recipient.c.email)
 )
 
 Settled = tuple[Claim, Outcome, datetime]
@@ -107,7 +113,7 @@ class Outbox:
             .returning(recipient.c.id)
         )
         taken = await self._database.settling(partial(_take, take))
-        return [_claim(row, lease) for row in taken]
+        return [_claim(row, lane, lease) for row in taken]
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id."""
@@ -214,6 +220,7 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
         writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
     if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
         writing.execute(insert(event), events)
+    suppressions.learn(writing, settled)
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
         writing.execute(_GIVE_BACK, rows)
@@ -224,19 +231,22 @@ def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Row[Any]]:
     query = (
         select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
         .add_columns(columns.from_name, columns.reply_to, columns.header_id)
-        .add_columns(columns.on_uncertain, columns.size)
+        .add_columns(columns.on_uncertain, columns.size, suppression.c.at.label("suppressed"))
         .join_from(recipient, message, recipient.c.message_id == message.c.id)
+        .outerjoin(suppression, _SUPPRESSED)
         .where(recipient.c.id.in_(taken))
         .order_by(recipient.c.due, recipient.c.id)
     )
     return writing.execute(query).all()
 
 
-def _claim(row: Row[Any], lease: tuple[str, datetime]) -> Claim:
+def _claim(row: Row[Any], lane: LaneKey, lease: tuple[str, datetime]) -> Claim:
     return Claim(
         id=row.id,
+        lane=lane,
         message_id=row.message_id,
         email=row.email,
+        suppressed=row.suppressed is not None,
         attempts=row.attempts,
         resend=row.on_uncertain == OnUncertain.RESEND.value,
         lease=lease[0],

@@ -16,6 +16,7 @@ from letterhead.store.messages import MessageRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.settings import SettingsRows, locked
+from letterhead.store.suppressions import SuppressionRows
 from letterhead.store.vault import Vault
 
 
@@ -30,6 +31,7 @@ class Desk:
     messages: MessageRows
     connection: ConnectionRows
     held: HeldRows
+    suppressions: SuppressionRows
     letters: LetterRows
 
 
@@ -78,5 +80,6 @@ class Store:
             MessageRows(connection, portal.id),
             ConnectionRows(connection, portal.id),
             HeldRows(connection, portal.id),
+            SuppressionRows(connection, portal.id),
             LetterRows(connection),
         )
