@@ -14,7 +14,7 @@ from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
-    *("user add", "key create", "check-domain", "explain-reply", "demo"),
+    *("user add", "key create", "check-domain", "explain-reply", "rotate-key", "demo"),
 ]
 
 

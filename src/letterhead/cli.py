@@ -23,6 +23,7 @@ from letterhead.mail.portal import Portal, Principal, Role, Scope
 from letterhead.mail.providers import PROVIDERS, Provider
 from letterhead.mail.reply import Reply, Stage, read_reply
 from letterhead.mail.spf import State
+from letterhead.store.keys import new_key
 
 PLATFORM = Principal(None, frozenset())  # the operator may do everything
 
@@ -96,6 +97,30 @@ def doctor(*, as_json: AsJson = False) -> int:
     findings = asyncio.run(examine(service.settings()))
     _print(map(asdict, findings), as_json=as_json)
     return 1 if any(each.state == "fault" for each in findings) else 0
+
+
+@app.command("rotate-key")
+def rotate_key(
+    *,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Drop the old keys, some time after a turn.")
+    ] = False,
+    print_new: Annotated[
+        bool, typer.Option("--print-new", help="Print a new key, and change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """
+    Put a new key in front of the ring, and seal every stored password with it.
+
+    A service may run meanwhile. Exit 1 if passwords are left that no key opens.
+    """
+    if print_new:
+        print(new_key().reveal())
+        return 0
+    rotated = asyncio.run(service.rotate_key(service.settings(), drop_old=drop_old))
+    _print([asdict(rotated)], as_json=as_json)
+    return 1 if rotated.locked else 0
 
 
 @app.command("check-domain")

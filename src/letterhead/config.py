@@ -31,7 +31,8 @@ class Config:
 
     data_dir: Path
     database_url: str
-    secret_keys: tuple[Secret, ...]
+    secret_keys: tuple[Secret, ...]  # of the environment; empty: they are in the file
+    secret_keys_file: Path
     listen: tuple[str, int]
     public_url: str
     default_route: Server | None  # None keeps mail in `captured/` of the data folder
@@ -54,6 +55,7 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         data_dir=data_dir,
         database_url=_variable(given, "LETTERHEAD_DATABASE_URL", "", _database(data_dir)),
         secret_keys=_secret_keys(given),
+        secret_keys_file=_file(given, "LETTERHEAD_SECRET_KEYS_FILE") or data_dir / "secret.key",
         listen=listen,
         public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", _address_of(listen), _public_url),
         default_route=_variable(given, "LETTERHEAD_DEFAULT_ROUTE", "capture:", _route),
@@ -188,18 +190,8 @@ def _file(given: Mapping[str, str], name: str) -> Path | None:
 
 
 def _secret_keys(given: Mapping[str, str]) -> tuple[Secret, ...]:
-    """The key ring, newest first; empty means: the one in the data folder, made at first start."""
+    """The key ring, newest first, unless a file holds it."""
+    if given.get("LETTERHEAD_SECRET_KEYS_FILE"):
+        return ()
     text = given.get("LETTERHEAD_SECRET_KEYS", "")
-    if file := _file(given, "LETTERHEAD_SECRET_KEYS_FILE"):
-        text = _keys_in(file)
     return tuple(Secret(each) for each in text.replace(",", " ").split())
-
-
-def _keys_in(file: Path) -> str:
-    try:
-        text = file.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        text = ""
-    if not text.strip():
-        raise Misconfigured(f"LETTERHEAD_SECRET_KEYS_FILE: there is no key in {str(file)!r}.")
-    return text

@@ -15,9 +15,11 @@ import structlog
 import uvicorn
 
 from letterhead import config as configuration
+from letterhead.actions import rotation
 from letterhead.actions.domains import DomainCheck, check
 from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
+from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
 from letterhead.api.access import Office
 from letterhead.api.app import build
@@ -41,11 +43,12 @@ from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.keys import KeyFile, Ring
 from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.settings import destination
 from letterhead.store.store import Store
-from letterhead.store.vault import Vault, key_ring
+from letterhead.store.vault import Vault
 from letterhead.transports.choose import Ways
 
 log = structlog.get_logger(__name__)
@@ -70,7 +73,7 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
     database = Database(config.database_url)
     try:
         await database.migrate()
-        yield database, Store(database, Vault(key_ring(config.secret_keys, config.data_dir)))
+        yield database, Store(database, Vault(_ring(config)))
     finally:
         await database.close()
 
@@ -78,6 +81,22 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
 async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
     """What DNS says of a domain; for the command line."""
     return await check(Dns(config.dns_servers), domain, provider, now())
+
+
+async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
+    """Turn the key ring; for the command line, beside a service that may run."""
+    async with opened(config) as (_, store):
+        ring = None if config.secret_keys else KeyFile(config.secret_keys_file)
+        return await (rotation.drop_old(store, ring) if drop_old else rotation.turn(store, ring))
+
+
+def _ring(config: Config) -> Ring:
+    """The operator's keys, else those of the file, which is made at the first start."""
+    if config.secret_keys:
+        return lambda: config.secret_keys
+    file = KeyFile(config.secret_keys_file)
+    file.make()
+    return file
 
 
 class Service:

@@ -30,7 +30,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def store(database: Database) -> Store:
-    return Store(database, Vault([KEY]))
+    return Store(database, Vault(lambda: [KEY]))
 
 
 @pytest.fixture

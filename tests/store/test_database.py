@@ -16,9 +16,10 @@ from letterhead.errors import Invalid, Misconfigured, StorageFull
 from letterhead.mail.portal import Role
 from letterhead.mail.secret import Secret
 from letterhead.store.database import Database
+from letterhead.store.keys import KeyFile
 from letterhead.store.store import Store
 from letterhead.store.tables import Moment
-from letterhead.store.vault import Vault, key_ring
+from letterhead.store.vault import Vault
 from tests.store.conftest import KEY, NOW
 
 
@@ -98,23 +99,27 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
 
 
 def test_the_key_of_the_data_folder_is_made_once_and_for_nobody_else(tmp_path: Path) -> None:
-    first, again = key_ring([], tmp_path), key_ring([], tmp_path)
+    file = KeyFile(tmp_path / "secret.key")
+    file.make()
+    first = file()
+    file.make()
 
-    assert first == again
+    assert len(first) == 1
+    assert file() == first
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_older_key_still_opens_and_a_strange_one_does_not() -> None:
     newer = Secret("OTg3NjU0MzIxMDk4NzY1NDMyMTA5ODc2NTQzMjEwOTg=")
-    sealed = Vault([KEY]).seal(Secret("a secret"), ("here",))
+    sealed = Vault(lambda: [KEY]).seal(Secret("a secret"), ("here",))
 
-    assert Vault([newer, KEY]).open(sealed, ("here",)) == Secret("a secret")
-    assert Vault([newer]).open(sealed, ("here",)) is None
-    assert Vault([KEY]).open(sealed[:-1] + b"x", ("here",)) is None
-    assert Vault([KEY]).open(b"", ("here",)) is None
+    assert Vault(lambda: [newer, KEY]).open(sealed, ("here",)) == Secret("a secret")
+    assert Vault(lambda: [newer]).open(sealed, ("here",)) is None
+    assert Vault(lambda: [KEY]).open(sealed[:-1] + b"x", ("here",)) is None
+    assert Vault(lambda: [KEY]).open(b"", ("here",)) is None
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, "a" * 43])
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(Misconfigured):
-        Vault([Secret(key)])
+        Vault(lambda: [Secret(key)])

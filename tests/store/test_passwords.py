@@ -58,7 +58,7 @@ async def _walk(path: Path, steps: list[Save]) -> list[str]:
     """Save the form step by step; gives the passwords that came to where they must not."""
     database = Database(f"sqlite:///{path / 'letterhead.db'}")
     await database.migrate()
-    store = Store(database, Vault([KEY]))
+    store = Store(database, Vault(lambda: [KEY]))
     leaks: list[str] = []
     try:
         async with store.platform() as rows:
@@ -115,7 +115,7 @@ def test_it_is_opened_for_what_it_was_typed_for_and_nothing_else(
 def test_a_sealed_password_opens_for_its_very_destination(
     one: SmtpSettings, other: SmtpSettings, portal: int, stranger: int
 ) -> None:
-    vault = Vault([KEY])
+    vault = Vault(lambda: [KEY])
     sealed = vault.seal(Secret("a secret"), destination(portal, one))
 
     opened = vault.open(sealed, destination(stranger, other))

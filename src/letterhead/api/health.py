@@ -17,15 +17,24 @@ Counts = Callable[[], Mapping[str, int]]
 
 
 @router.get("/healthz")
-async def healthz(office: OfficeOf) -> dict[str, object]:
+async def healthz(office: OfficeOf) -> Response:
     """
-    The process is alive.
+    Whether the operator must act: `red` and 503 if so, with `problems` in words.
 
-    `captures` says that the platform's mail is kept and does not leave, `redirects_to` that every
-    mail goes to one address.
+    Mail is taken all the same (see /readyz). `captures` says that the platform's mail is kept and
+    does not leave, `redirects_to` that every mail goes to one address.
     """
-    redirects_to = office.redirects_to or None
-    return {"status": "ok", "captures": office.captures, "redirects_to": redirects_to}
+    try:
+        problems = await office.store.problems()
+    except LetterheadError as error:
+        problems = [str(error)]
+    shown = {
+        "status": "red" if problems else "ok",
+        "problems": problems,
+        "captures": office.captures,
+        "redirects_to": office.redirects_to or None,
+    }
+    return JSONResponse(shown, status_code=503 if problems else 200)
 
 
 @router.get("/readyz")

@@ -153,24 +153,6 @@ class SettingsRows:
         return rows.first()
 
 
-async def locked(connection: AsyncConnection, vault: Vault) -> list[str]:
-    """The slugs of portals with a stored password that `vault` cannot open."""
-    rows = await connection.execute(
-        select(portal.c.slug, settings)
-        .join_from(settings, portal, settings.c.portal_id == portal.c.id)
-        .where(settings.c.sealed_password.is_not(None))
-        .order_by(portal.c.slug)
-    )
-    return list(dict.fromkeys(row.slug for row in rows if not _opens(row, vault)))
-
-
-def _opens(row: Row[Any], vault: Vault) -> bool:
-    found = settings_from(row.type, row.fields)
-    if not isinstance(found, SmtpSettings):
-        return True
-    return vault.open(row.sealed_password, destination(row.portal_id, found)) is not None
-
-
 def destination(portal_id: int, of: SmtpSettings) -> tuple[object, ...]:
     """What a sealed password is bound to."""
     return portal_id, *of.destination

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.mail import faults
+from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal
-from letterhead.store.connections import ConnectionRows
+from letterhead.store.connections import ConnectionRows, trouble
 from letterhead.store.database import Database
 from letterhead.store.domains import DomainRows
 from letterhead.store.held import HeldRows
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
+from letterhead.store.passwords import PasswordRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
-from letterhead.store.settings import SettingsRows, locked
+from letterhead.store.settings import SettingsRows
 from letterhead.store.suppressions import SuppressionRows
 from letterhead.store.vault import Vault
+
+_AT_ONCE = 100  # passwords that are sealed anew in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,38 @@ class Store:
     async def locked(self) -> list[str]:
         """The portals with a stored password that cannot be opened: its key is missing."""
         async with self._database.read() as connection:
-            return await locked(connection, self.vault)
+            return await PasswordRows(connection, self.vault).locked()
+
+    async def problems(self) -> list[str]:
+        """What the operator must mend, in words."""
+        async with self._database.read() as connection:
+            locked = await PasswordRows(connection, self.vault).without_key()
+            platform = await trouble(connection, PLATFORM, 0)
+        found = []
+        if locked:
+            found.append(f"Stored passwords whose key is not in the ring: {locked}.")
+        if platform and platform.paused:
+            found.append(
+                f"The platform's own route is paused: {faults.by_code(platform.fault).title}."
+            )
+        return found
+
+    async def reseal(self) -> int:
+        """Seal every password anew that an older key sealed; says how many there were."""
+        async with self._database.read() as connection:
+            rows = await PasswordRows(connection, self.vault).outdated()
+        done = 0
+        for start in range(0, len(rows), _AT_ONCE):
+            async with self._database.accept() as connection:
+                passwords = PasswordRows(connection, self.vault)
+                done += sum([await passwords.reseal(row) for row in rows[start : start + _AT_ONCE]])
+        return done
+
+    async def outdated(self) -> list[str]:
+        """The portals with a password that an older key still seals."""
+        async with self._database.read() as connection:
+            rows = await PasswordRows(connection, self.vault).outdated()
+        return list(dict.fromkeys(row.slug for row in rows))
 
     def _desk(self, connection: AsyncConnection, portal: Portal) -> Desk:
         return Desk(

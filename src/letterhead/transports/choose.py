@@ -30,9 +30,9 @@ class Ways:
     _open: dict[int, tuple[int, Transport]] = field(default_factory=dict)
 
     async def of(self, route: Route) -> Transport:
-        """The way out of a connection; that of earlier settings is closed."""
+        """The way out of a connection; that of earlier settings, or without its key, is closed."""
         version, way = self._open.get(route.connection_id, (None, None))
-        if way is not None and version == route.version:
+        if way is not None and version == route.version and not isinstance(way, Locked):
             return way
         made = self.fresh(route)
         self._open[route.connection_id] = (route.version, made)
