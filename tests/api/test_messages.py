@@ -285,9 +285,7 @@ def test_metrics_and_health_answer_without_a_key(capturing: Platform) -> None:
     health = capturing.http.get("/healthz", headers={"Authorization": ""})
     metrics = capturing.http.get("/metrics", headers={"Authorization": ""})
 
-    assert health.json() == {
-        "status": "ok", "problems": [], "captures": True, "redirects_to": None
-    }
+    assert health.json() == {"status": "ok", "problems": [], "captures": True, "redirects_to": None}
     assert "letterhead_" in metrics.text
     assert capturing.http.get("/readyz").status_code == 200
 
