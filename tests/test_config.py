@@ -1,5 +1,6 @@
 """The settings of a process: read once, and what is not right is named in one line."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,9 @@ def test_the_platform_s_own_route(
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
         ("LETTERHEAD_DEFAULT_FROM", "nobody"),
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
+        ("LETTERHEAD_KEEP_BODIES", "-1"),
+        ("LETTERHEAD_KEEP_MESSAGES", "a week"),
+        ("LETTERHEAD_KEEP_CAPTURED", "999999"),
         ("LETTERHEAD_DNS_SERVERS", "dns.test:53"),
         ("LETTERHEAD_ALLOW_DESTINATIONS", "everything"),
         ("LETTERHEAD_REDIRECT_ALL_TO", "nobody"),
@@ -77,3 +81,11 @@ def test_name_servers_have_a_port_or_53() -> None:
     config = read({"LETTERHEAD_DNS_SERVERS": "127.0.0.1:5353, 192.0.2.1"})
 
     assert config.dns_servers == (("127.0.0.1", 5353), ("192.0.2.1", 53))
+
+
+def test_days_of_keeping() -> None:
+    config = read({"LETTERHEAD_KEEP_BODIES": "3", "LETTERHEAD_KEEP_MESSAGES": "0"})
+
+    assert config.keep_bodies == timedelta(days=3)
+    assert config.keep_messages is None
+    assert config.keep_captured == timedelta(days=30)

@@ -4,6 +4,7 @@ import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,8 @@ from letterhead.mail.server import Encryption, Server
 T = TypeVar("T")
 
 KEY_LENGTH = 20  # characters of a key that the operator chose
+
+DAYS_LIMIT = 36_500
 
 _ROUTES = {
     "smtp": (Encryption.STARTTLS, 587),
@@ -44,6 +47,9 @@ class Config:
     allowed: tuple[egress.Allowed, ...]
     ca_file: Path | None
     bootstrap_key: Secret | None
+    keep_bodies: timedelta | None  # None: for ever
+    keep_messages: timedelta | None
+    keep_captured: timedelta | None
 
 
 def read(environment: Mapping[str, str] | None = None) -> Config:
@@ -69,6 +75,9 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         allowed=_variable(given, "LETTERHEAD_ALLOW_DESTINATIONS", "", egress.allowed),
         ca_file=_file(given, "LETTERHEAD_CA_FILE"),
         bootstrap_key=_variable(given, "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "", _bootstrap_key),
+        keep_bodies=_variable(given, "LETTERHEAD_KEEP_BODIES", "7", _days),
+        keep_messages=_variable(given, "LETTERHEAD_KEEP_MESSAGES", "90", _days),
+        keep_captured=_variable(given, "LETTERHEAD_KEEP_CAPTURED", "30", _days),
     )
 
 
@@ -180,6 +189,12 @@ def _bootstrap_key(text: str) -> Secret | None:
     ):
         raise ValueError(f"a key has at least {KEY_LENGTH} visible ASCII characters.")
     return Secret(text) if text else None
+
+
+def _days(text: str) -> timedelta | None:
+    if not text.isdecimal() or int(text) > DAYS_LIMIT:
+        raise ValueError(f"{text!r} is no number of days; 0 keeps for ever.")
+    return timedelta(days=int(text)) or None
 
 
 def _file(given: Mapping[str, str], name: str) -> Path | None:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ from letterhead.config import Config
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
+from letterhead.delivery.prune import Kept, Prune
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.sweep import Sweep
@@ -43,12 +45,14 @@ from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.history import History
 from letterhead.store.keys import KeyFile, Ring
 from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.settings import destination
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
+from letterhead.transports import capture
 from letterhead.transports.choose import Ways
 
 log = structlog.get_logger(__name__)
@@ -115,6 +119,7 @@ class Service:
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
         press = Press(ids, platform)
+        self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
         domains = DomainCheck(store, Dns(config.dns_servers))
         self.office = Office(
@@ -144,6 +149,7 @@ class Service:
             workers = [
                 tasks.create_task(self._lanes.run(self._drain)),
                 tasks.create_task(sweep.run()),
+                tasks.create_task(self._prune.run()),
             ]
             log.info("serving", port=listening.getsockname()[1])
             await server.serve(sockets=[listening])
@@ -249,6 +255,12 @@ def _listen(address: tuple[str, int]) -> socket.socket:
         )
         raise Misconfigured(message) from error
     return listening
+
+
+def _prune(config: Config, database: Database) -> Prune:
+    kept = Kept(config.keep_bodies, config.keep_messages, config.keep_captured)
+    captured = partial(capture.forget, config.data_dir / "captured")
+    return Prune(History(database), captured, kept, now)
 
 
 def _ways(config: Config, vault: Vault) -> Ways:

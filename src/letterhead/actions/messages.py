@@ -22,7 +22,6 @@ from letterhead.store.store import Desk
 
 _LARGE = 256 * 1024  # bytes of attachments from which on a message is made off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
-_OPEN = {Status.QUEUED.value, Status.HELD.value, Status.SENDING.value, Status.UNCERTAIN.value}
 _MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
 
 
@@ -191,7 +190,7 @@ async def _bytes(message: Message, now: datetime) -> bytes:
 def _missed(found: Found) -> list[str]:
     """Who did not get a message, or everybody; nobody may still be about to get it."""
     originals = [each for each in found.recipients if not each.copy]
-    if any(each.status in _OPEN for each in originals):
+    if any(Status(each.status).is_open for each in originals):
         raise Conflict(
             "This message is still on its way, or uncertain: cancel or resolve it first."
         )

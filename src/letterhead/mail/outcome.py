@@ -22,6 +22,11 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     SUPPRESSED = "suppressed"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still become of the recipient, by itself or by a person."""
+        return self in {Status.QUEUED, Status.SENDING, Status.HELD, Status.UNCERTAIN}
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:

@@ -87,6 +87,11 @@ class Ids:
         # An id is no secret: whoever asks for a thing must be allowed to see it.
         self._random = random.Random(secrets.randbits(128))  # noqa: S311
 
+    @staticmethod
+    def floor(at: datetime) -> str:
+        """What every id that was given before `at` is smaller than."""
+        return f"{int(at.timestamp() * 1000):012x}"
+
     def new(self, now: datetime) -> str:
         self._last = max(int(now.timestamp() * 1000) << 12, self._last + 1)
         high = self._last >> 12 << 16 | 0x7000 | self._last & 0xFFF

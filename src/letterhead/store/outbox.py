@@ -1,6 +1,6 @@
 """The outbox: what waits, what is being sent under a lease, and what became of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     exists,
     func,
     insert,
@@ -221,9 +222,24 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
     if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
         writing.execute(insert(event), events)
     suppressions.learn(writing, settled)
+    _forget_secrets(writing, {claim.message_id for claim, *_ in settled if _is_ours(claim)})
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
         writing.execute(_GIVE_BACK, rows)
+
+
+def _is_ours(claim: Claim) -> bool:
+    """Whether the platform itself says something: a code, or a link for one person."""
+    return claim.lane[1] is not Lane.LIVE
+
+
+def _forget_secrets(writing: Connection, message_ids: Collection[str]) -> None:
+    """Forget what the platform said as soon as everybody has it."""
+    if not message_ids:
+        return
+    missed = recipient.c.status.not_in([Status.SENT.value, Status.CAPTURED.value])
+    there = exists().where(recipient.c.message_id == body.c.message_id, missed)
+    writing.execute(delete(body).where(body.c.message_id.in_(message_ids), ~there))
 
 
 def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Row[Any]]:

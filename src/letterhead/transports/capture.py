@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import time
+from datetime import datetime
 from pathlib import Path
 
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
@@ -52,6 +53,18 @@ class CaptureTransport:
             file.writelines(envelope.content)
         path.rename(self._folder / name)
         return name
+
+
+async def forget(folder: Path, before: datetime) -> int:
+    """Remove what was captured before a time; says how many mails it was."""
+    return await asyncio.to_thread(_remove, folder, before.timestamp())
+
+
+def _remove(folder: Path, before: float) -> int:
+    old = [each for each in folder.glob("*.eml") if each.stat().st_mtime < before]
+    for each in old:
+        each.unlink(missing_ok=True)
+    return len(old)
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,0 +1,62 @@
+"""What is forgotten after its time: bodies first, whole messages later."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, literal_column, select
+from sqlalchemy.engine import Connection
+
+from letterhead.mail.outcome import Status
+from letterhead.mail.portal import Ids
+from letterhead.store.database import Database
+from letterhead.store.tables import body, event, message, recipient
+
+AT_ONCE = 500  # messages in one transaction: others must get their turn
+
+_OPEN = [each.value for each in Status if each.is_open]
+
+
+class History:
+    """Forgets, a part at a time; fits `delivery.prune.History`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def forget_bodies(self, before: datetime) -> int:
+        """Forget bodies of messages whose last outcome is older; says how many."""
+        return await self._database.settling(_part(_bodies, before))
+
+    async def forget_messages(self, before: datetime) -> int:
+        """Forget messages whose last outcome is older, with all that belongs to them."""
+        return await self._database.settling(_part(_messages, before))
+
+
+def _part(
+    forget: Callable[[Connection, datetime], int], before: datetime
+) -> Callable[[Connection], int]:
+    return lambda writing: forget(writing, before)
+
+
+def _bodies(writing: Connection, before: datetime) -> int:
+    column = body.c.message_id
+    found = select(column).where(column < Ids.floor(before), _is_over(column, before))
+    ids = list(writing.scalars(found.order_by(column).limit(AT_ONCE)))
+    writing.execute(delete(body).where(column.in_(ids)))
+    return len(ids)
+
+
+def _messages(writing: Connection, before: datetime) -> int:
+    column = message.c.id
+    found = select(column).where(column < Ids.floor(before), _is_over(column, before))
+    ids = list(writing.scalars(found.order_by(column).limit(AT_ONCE)))
+    for table in (event, recipient, body):
+        writing.execute(delete(table).where(table.c.message_id.in_(ids)))
+    writing.execute(delete(message).where(column.in_(ids)))
+    return len(ids)
+
+
+def _is_over(message_id: ColumnElement[str], before: datetime) -> ColumnElement[bool]:
+    """Whether nobody waits for a message any more, and its last outcome is older."""
+    waits = recipient.c.status.in_([literal_column(f"'{each}'") for each in _OPEN])
+    fresh = recipient.c.settled_at >= before
+    return ~exists().where(recipient.c.message_id == message_id, waits | fresh)
