@@ -85,6 +85,14 @@ def test_only_what_a_person_must_mend_pauses_a_connection() -> None:
     assert [login.of_connection, busy.of_connection, full.of_connection] == [True, True, False]
 
 
+def test_only_what_says_that_there_is_no_such_mailbox_suppresses_an_address() -> None:
+    suppressing = [fault for fault in faults.every() if fault.suppresses]
+
+    assert faults.by_code("no-such-mailbox") in suppressing
+    for fault in suppressing:
+        assert (fault.retry, fault.scope) == (Repair.NO, "recipient")
+
+
 def test_a_code_that_never_was_is_not_found() -> None:
     with pytest.raises(KeyError):
         faults.by_code("no-such-fault")

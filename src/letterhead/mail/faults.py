@@ -33,6 +33,7 @@ class Fault:
     fields: tuple[str, ...]
     retry: Repair
     scope: str
+    suppresses: bool = False  # the mailbox or its domain does not exist: no mail will ever arrive
 
     @property
     def of_connection(self) -> bool:
@@ -120,6 +121,7 @@ def _row(entry: Mapping[str, Any]) -> _Row:
             fields=tuple(entry.get("fields", ())),
             retry=Repair(entry["retry"]),
             scope=entry["scope"],
+            suppresses=entry.get("suppresses", False),
         ),
         kinds=frozenset(when.get("kinds", ())),
         stages=frozenset(when.get("stages", ())),
