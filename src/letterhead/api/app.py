@@ -6,7 +6,17 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from letterhead import __version__
-from letterhead.api import accept, errors, health, mail, messages, portals, providers, settings
+from letterhead.api import (
+    accept,
+    errors,
+    faults,
+    health,
+    mail,
+    messages,
+    portals,
+    providers,
+    settings,
+)
 from letterhead.api.access import Office, demand_policies
 from letterhead.api.openapi import definitions
 
@@ -26,6 +36,7 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
 PARTS = (
     portals.router,
     providers.router,
+    faults.router,
     settings.router,
     accept.router,
     messages.router,

@@ -18,7 +18,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
 from letterhead.mail.outcome import Stuck
 from letterhead.mail.settings import DefaultSettings, Settings, Type
@@ -57,7 +56,7 @@ class Connections:
             found = Trouble(
                 paused=paused,
                 since=before.since if before and before.paused == paused else now,
-                due=retry.next_connection(failures, now=now, paused=paused),
+                due=stuck.due(failures, now=now, paused=paused, key=str(route.connection_id)),
                 failures=failures,
                 fault=stuck.fault.code,
             )
