@@ -59,7 +59,9 @@ def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
         (["user", "add", "nobody", "--role", "operator"], 2, "email"),
         (["user", "add", "a@b.co", "--role", "admin"], 2, "portal"),
         (["explain-reply", "hello"], 2, "code"),
+        (["explain-reply", ""], 2, "code"),
         (["explain-reply", "--provider", "x", "535 no"], 2, "provider"),
+        (["explain-reply", "--phase", "x", "535 no"], 2, "phase"),
         (["check-domain", "nowhere"], 2, "dot"),
         (["check-domain", "hart.test", "--provider", "x"], 2, "provider"),
         (["web"], 1, "PostgreSQL"),
@@ -167,6 +169,28 @@ def test_a_reply_is_explained(tmp_path: Path) -> None:
     assert fault.keys() == {
         *("code", "title", "meaning", "who", "steps", "fields", "retry", "reply")
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["535 5.7.139 x, SmtpClientAuthentication is disabled for the Tenant"], "smtp-off-for-o"),
+        (["--provider", "microsoft365", "535 5.7.139 Authentication failed"], "login-refused"),
+        (["--provider", "microsoft365", "--phase", "rcpt", "554 5.2.2 mailbox full"], "mailbox-f"),
+        (["--provider", "microsoft365", "--phase", "data", "554 5.2.2 mailbox full"], "sending-m"),
+        (["--phase", "any", "525 5.7.1 Unauthorized IP address"], "address-not-authorised"),
+        (["550-5.7.1 The sender is\r\n550-5.7.1\r\n550 5.7.1 unauthenticated."], "sender-unauth"),
+        (["421"], "server-busy"),
+    ],
+    ids=str,
+)
+def test_a_reply_is_explained_by_its_words_its_phase_and_its_provider(
+    tmp_path: Path, words: list[str], code: str
+) -> None:
+    done = Done(tmp_path, "explain-reply", "--json", *words)
+
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["code"].startswith(code)
 
 
 def test_the_demo_proves_the_main_job(tmp_path: Path) -> None:

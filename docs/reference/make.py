@@ -8,15 +8,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from fastapi.routing import APIRoute
 
-from letterhead.api.access import needs
+from letterhead.api.access import ANY, needs
 from letterhead.api.app import PARTS, build
-from letterhead.mail.faults import Fault, every
+from letterhead.mail.faults import Fault, every, told_by
 from letterhead.mail.providers import PROVIDERS, Provider
+from letterhead.mail.reply import Stage
+from letterhead.mail.when import When
 
 HERE = Path(__file__).parent
 _MADE = "<!-- made by `make reference`; change the code and not this page -->"
@@ -43,7 +47,7 @@ def pages() -> Mapping[str, str]:
     return {
         "api.md": _page("API", _API, _routes()),
         "providers.md": _page("Providers", _PROVIDERS, map(_preset, PROVIDERS.values())),
-        "faults.md": _page("Faults", _FAULTS, map(_fault, every())),
+        "faults.md": _page("Faults", _FAULTS, _faults()),
         "command-line.md": _page("Command line", _COMMAND_LINE, map(_command, COMMANDS)),
     }
 
@@ -69,9 +73,24 @@ of the From domain lets the provider send."""
 
 _FAULTS = """\
 What a server's reply, or a broken connection, means. A fault looks the same in a test, in the
-message log and in the API: `{code, title, meaning, who, steps, fields, retry, reply}`. Of `retry`,
-`no` fails this recipient, `backoff` tries again by itself, and `fix` waits for a person. A fault
-of the connection holds the mail behind it; it is not failed."""
+message log and in the API: `{code, title, meaning, who, steps, fields, retry, reply}`.
+
+| `retry` | what becomes of the mail |
+|---|---|
+| `no` | it fails for this recipient |
+| `fix` | somebody must act; a fault of the connection pauses it, and its mail is held |
+| `backoff` | it is tried again by itself, later each time |
+| `window` | a quota is used up; it is tried again when that time has passed |
+
+A fault of the connection lets all mail behind it wait, and none of it fails; a fault of a message
+or a recipient concerns that one alone. A delay that the reply names ("try again in 300 seconds")
+is obeyed, between a second and a day.
+
+The same number means many things. So a sentence in the reply counts for more than its enhanced
+code, and that for more than its code; the words of the chosen provider count before those that
+anybody may say. Where the provider is Other, words that only one provider uses are known all the
+same. An example marked *unconfirmed* has been seen by few, and the words of one marked *made up*
+are ours."""
 
 _COMMAND_LINE = """\
 Every command exits with 0 if all went well, 1 if not, and 2 for wrong use. What is wrong is one
@@ -93,12 +112,16 @@ def _routes() -> Iterator[str]:
 def _route(route: APIRoute, document: Mapping[str, Any]) -> str:
     [method] = route.methods or ("GET",)
     described = document["paths"][f"/v1{route.path}"][method.lower()]
-    scope = needs(route)
-    who = f"a portal's key with the scope `{scope.value}`" if scope else "a platform key"
-    lines = [f"## {method} {route.path}", route.description, f"Needs {who}."]
+    lines = [f"## {method} {route.path}", route.description, f"Needs {_key(needs(route))}."]
     lines += _parameters(described.get("parameters", ()))
     lines += _body(described.get("requestBody", {}))
     return "\n\n".join(lines)
+
+
+def _key(scope: str | None) -> str:
+    if scope == ANY:
+        return "a key, whatever its scopes"
+    return f"a portal's key with the scope `{scope}`" if scope else "a platform key"
 
 
 def _parameters(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -142,13 +165,46 @@ def _preset(provider: Provider) -> str:
     return "\n".join([f"## {provider.name}", "", "| | |", "|---|---|", *lines])
 
 
-def _fault(fault: Fault) -> str:
+def _faults() -> Iterator[str]:
+    for group, found in groupby(every(), key=lambda fault: fault.group):
+        faults = list(found)
+        said = [each.providers for fault in faults for each in told_by(fault)]
+        sayers = frozenset().union(*said)
+        yield f"## {group}"
+        if sayers in said and sayers:
+            yield f"Said by {_names(sayers)}, where an example names nobody."
+        for fault in faults:
+            yield _fault(fault, sayers)
+
+
+def _names(providers: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in sorted(providers))
+
+
+def _span(hold: timedelta) -> str:
+    minutes, seconds = divmod(round(hold.total_seconds()), 60)
+    return f"{minutes} minutes" if minutes else f"{seconds} seconds"
+
+
+def _fault(fault: Fault, sayers: frozenset[str]) -> str:
     steps = "\n".join(f"{number}. {step}" for number, step in enumerate(fault.steps, 1))
-    facts = f"Who must act: {fault.who}. Retry: `{fault.retry.value}`."
+    facts = f"Who must act: {fault.who}. Retry: `{fault.retry.value}`"
+    facts += f", {_span(fault.hold)} at least." if fault.hold else "."
+    facts += f" Scope: {fault.scope}."
     if fault.fields:
         facts += f" Fields: {', '.join(f'`{each}`' for each in fault.fields)}."
-    parts = [f"## {fault.title}", f"`{fault.code}`. {fault.meaning}", steps, facts]
+    examples = "\n".join(_example(each, sayers) for each in told_by(fault) if each.example)
+    parts = [f"### {fault.title}", f"`{fault.code}`. {fault.meaning}", steps, facts, examples]
     return "\n\n".join(each for each in parts if each)
+
+
+def _example(when: When, sayers: frozenset[str]) -> str:
+    where = " or ".join(each.value for each in Stage if each in when.stages) or "any stage"
+    marks = {"made up": when.synthetic, "unconfirmed": not when.confirmed}
+    notes = [where, *(f"*{mark}*" for mark, is_so in marks.items() if is_so)]
+    if when.providers != sayers:
+        notes.insert(0, _names(when.providers))
+    return f"* `{' / '.join(when.example.splitlines())}` ({', '.join(notes)})"
 
 
 def _command(command: str) -> str:

@@ -19,6 +19,7 @@ from letterhead.actions import portals
 from letterhead.doctor import examine
 from letterhead.errors import Invalid, LetterheadError, Misconfigured
 from letterhead.mail import address, faults
+from letterhead.mail.faults import Fault
 from letterhead.mail.portal import Portal, Principal, Role, Scope
 from letterhead.mail.providers import PROVIDERS, Provider
 from letterhead.mail.reply import Reply, Stage, read_reply
@@ -26,6 +27,17 @@ from letterhead.mail.spf import State
 from letterhead.store.keys import new_key
 
 PLATFORM = Principal(None, frozenset())  # the operator may do everything
+
+# What people call the stages, as SMTP does, and their names in a test.
+PHASES: Mapping[str, Stage | None] = {
+    "connect": Stage.CONNECT,
+    "auth": Stage.SIGN_IN,
+    "mail": Stage.SENDER,
+    "rcpt": Stage.RECIPIENT,
+    "data": Stage.MESSAGE,
+    "any": None,
+    **{each.value: each for each in Stage},
+}
 
 app = typer.Typer(
     name="letterhead",
@@ -145,18 +157,24 @@ def check_domain(
 def explain_reply(
     reply: Annotated[str, typer.Argument(help='What the server said: "535 5.7.8 ..."')],
     phase: Annotated[
-        Stage | None, typer.Option(help="The stage that it answered; guessed if left out.")
-    ] = None,
+        str,
+        typer.Option(help="What it answered: connect, auth, mail, rcpt, data; any guesses."),
+    ] = "any",
     provider: Annotated[str, typer.Option(help="The provider that said it.")] = "other",
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a server's reply means, and what to do."""
-    _provider(provider)
-    read = read_reply(reply, phase)
+    """
+    Say what a server's reply means, and what to do.
+
+    It may have several lines. The phase may be a stage of a test, too.
+    """
+    chosen, stage = _provider(provider), _stage(phase)
+    read = read_reply(reply, stage)
     if read is None:
         raise typer.BadParameter('A reply starts with its code, as in "535 5.7.8 Bad credentials".')
-    _print_fault(read, as_json=as_json)
+    found = faults.of(read, provider=chosen.key, anywhere=stage is None)
+    _print_fault(found, read, as_json=as_json)
 
 
 @app.command("demo")
@@ -273,8 +291,7 @@ def _print(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _print_fault(reply: Reply, *, as_json: bool) -> None:
-    found = faults.of(reply)
+def _print_fault(found: Fault, reply: Reply, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(faults.shown(found, reply.row), indent=2))
         return
@@ -282,6 +299,13 @@ def _print_fault(reply: Reply, *, as_json: bool) -> None:
     for number, step in enumerate(found.steps, 1):
         print(f"{number}. {step}")
     print(f"\nWho must act: {found.who}. Retry: {found.retry.value}.")
+
+
+def _stage(phase: str) -> Stage | None:
+    """The stage that a phase names; None if it is to be guessed."""
+    if phase not in PHASES:
+        raise typer.BadParameter(f"There is no phase {phase!r}: say {', '.join(PHASES)}.")
+    return PHASES[phase]
 
 
 def _provider(key: str) -> Provider:

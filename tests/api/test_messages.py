@@ -167,8 +167,10 @@ def test_what_is_still_on_its_way_is_not_sent_again(portal: Portal) -> None:
 def test_mail_of_class_system_is_sent_again_by_the_platform_alone(portal: Portal) -> None:
     portal.save({"type": "default", "copy_to": "copies@hart.test"})
     portal.change("switch-on")
-    sent = portal.send(message("Sign-in code", **{"class": "system"}))
-    portal.wait_for(sent)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)  # noqa: TID251 - by the service's clock
+    later = {"class": "system", "send_at": tomorrow.isoformat()}
+    sent = portal.send(message("Sign-in code", **later))
+    portal.call("POST", f"/messages/{sent}/cancel")
     shown = {"Authorization": f"Bearer {portal.key(Scope.SEND)}"}
 
     refused = portal.platform.http.post(f"/v1/messages/{sent}/send-again", headers=shown)
@@ -176,6 +178,17 @@ def test_mail_of_class_system_is_sent_again_by_the_platform_alone(portal: Portal
 
     assert refused.status_code == 403
     assert len(portal.wait_for(again["id"])["recipients"]) == 1
+
+
+def test_what_the_platform_said_is_not_kept_when_everybody_has_it(portal: Portal) -> None:
+    sent = portal.send(message("Sign-in code", **{"class": "system"}))
+    portal.wait_for(sent)
+
+    refused = portal.refused("POST", f"/messages/{sent}/send-again")
+
+    assert (refused["status"], refused["detail"]) == (
+        *(409, "The body of this message is not kept any more."),
+    )
 
 
 def test_the_platform_s_connection_is_not_a_portal_s_to_hurry(portal: Portal) -> None:

@@ -90,5 +90,5 @@ def test_a_relay_that_does_not_know_our_address_says_so(
     found = hart.change("test", {"to": "anna@client.test"})
 
     assert found["accepted"] is False
-    assert found["fault"]["code"] == "relay-denied"
+    assert found["fault"]["code"] == "connector-missing"
     assert found["reply"]["enhanced"] == "5.7.64"

@@ -25,7 +25,7 @@ from tests.servers.scripted import DROP, RESET, SILENCE, Scripted
         ({"server": "unknown.test"}, "resolve", "server-not-found"),
         ({"server": "private.test"}, "resolve", "server-not-found"),
         ({"server": "mail.broken"}, "resolve", "dns-no-answer"),
-        ({"from_address": "stranger@client.test"}, "recipient", "recipient-refused"),
+        ({"from_address": "stranger@client.test"}, "recipient", "sender-not-allowed"),
     ],
     ids=lambda value: "".join(value.values()) if isinstance(value, dict) else "",
 )

@@ -1,12 +1,14 @@
 """What becomes of a recipient after an attempt."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from letterhead.mail import outcome, reply, retry
+from letterhead.mail import faults, outcome, reply, retry
+from letterhead.mail.faults import Repair
 from letterhead.mail.outcome import (
     Attempt,
     Deferred,
@@ -75,6 +77,103 @@ def test_what_must_be_mended_by_a_person_pauses_the_connection() -> None:
     assert found.fault.pauses
 
 
+QUOTA = Reply(Stage.MESSAGE, 550, "5.4.5 Daily user sending limit exceeded.")
+CROWDED = Reply(Stage.MESSAGE, 432, "4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded")
+LOGIN = Reply(Stage.SIGN_IN, 535, "5.7.8 Bad credentials")
+BUSY = Reply(Stage.CONNECT, 421, "4.3.2 Service not available")
+
+
+def stuck(answer: Answer, provider: str = "") -> Stuck:
+    found = outcome.judge(answer, FIRST, now=NOW, provider=provider)
+    assert isinstance(found, Stuck)
+    return found
+
+
+def pause(found: Stuck, failures: int = 1, *, paused: bool = False, key: str = "7") -> timedelta:
+    return found.due(failures, now=NOW, paused=paused, key=key) - NOW
+
+
+def test_a_quota_holds_the_connection_for_its_time_and_never_longer_each_time() -> None:
+    found = stuck(QUOTA, "gmail")
+
+    assert (found.fault.retry, found.fault.pauses) == (Repair.WINDOW, False)
+    assert [pause(found, failures) for failures in (1, 2, 99)] == [timedelta(hours=3)] * 3
+
+
+def test_the_provider_tells_what_its_server_means() -> None:
+    limit = Reply(Stage.MESSAGE, 554, "5.2.2 mailbox full")
+
+    ours = outcome.judge(limit, FIRST, now=NOW, provider="microsoft365")
+    theirs = outcome.judge(limit, FIRST, now=NOW, provider="other")
+
+    assert isinstance(ours, Stuck)
+    assert isinstance(theirs, Deferred)
+    assert theirs.until == NOW + timedelta(hours=1)
+
+
+def test_those_who_crowded_each_other_out_do_not_all_come_back_at_once() -> None:
+    found = stuck(CROWDED, "microsoft365")
+
+    pauses = {pause(found, key=str(connection)) for connection in range(100)}
+
+    assert len(pauses) == 100
+    assert timedelta(seconds=30) <= min(pauses) < timedelta(seconds=35)
+    assert timedelta(seconds=55) < max(pauses) <= timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 15), (2, 60), (3, 180), (4, 300)])
+def test_a_busy_server_is_tried_again_soon(failures: int, seconds: int) -> None:
+    assert pause(stuck(BUSY), failures) == timedelta(seconds=seconds)
+
+
+def test_what_needs_its_time_has_it_and_more_when_it_goes_on() -> None:
+    logins = Reply(Stage.SIGN_IN, 454, "4.7.0 Too many login attempts")
+
+    found = stuck(logins, "gmail")
+
+    assert [pause(found, failures) for failures in (1, 9)] == [timedelta(minutes=30)] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("in 20 seconds", 20), ("in 2 hours", 7200), ("in 0 seconds", 1), ("in 9999 days", 86400)],
+)
+def test_a_delay_that_the_server_names_is_obeyed(said: str, seconds: int) -> None:
+    recipient = Reply(Stage.RECIPIENT, 450, f"4.2.0 Greylisted, try again {said}")
+    connection = Reply(Stage.SENDER, 451, f"4.7.1 Too much; try again {said}")
+    quota = replace(QUOTA, text=f"{QUOTA.text} Retry {said}")
+
+    deferred = judged(recipient, Attempt("key", 5, resend=True))
+
+    assert isinstance(deferred, Deferred)
+    assert deferred.until == NOW + timedelta(seconds=seconds)
+    assert pause(stuck(connection), 4) == timedelta(seconds=seconds)
+    assert pause(stuck(quota, "gmail")) == timedelta(seconds=seconds)
+
+
+def test_no_server_talks_us_into_signing_in_more_often_than_accounts_can_take() -> None:
+    soon = stuck(replace(LOGIN, text="5.7.8 Wrong, try again in 5 seconds"))
+    late = stuck(replace(LOGIN, text="5.7.8 Locked, try again in 30 minutes"))
+
+    assert pause(soon, paused=True) == timedelta(minutes=5)
+    assert pause(late, paused=True) == timedelta(minutes=30)
+    assert pause(stuck(QUOTA, "gmail"), paused=True) == timedelta(hours=3)
+
+
+def test_a_refusal_for_ever_stays_one_whatever_delay_it_names() -> None:
+    found = judged(Reply(Stage.RECIPIENT, 550, "5.1.1 User unknown, do not retry in 5 minutes"))
+
+    assert isinstance(found, Failed)
+
+
+@pytest.mark.parametrize("fault", faults.every(), ids=lambda fault: fault.code)
+def test_no_fault_makes_a_connection_wait_for_ever_or_not_at_all(fault: faults.Fault) -> None:
+    found = Stuck(BUSY, fault)
+
+    for failures in (1, 5, 100):
+        assert timedelta(seconds=1) <= pause(found, failures) <= timedelta(hours=24)
+
+
 def test_a_connection_that_breaks_before_the_dot_is_tried_again() -> None:
     found = judged(Break(Stage.MESSAGE, Kind.CLOSED))
 
@@ -106,3 +205,5 @@ def test_whatever_is_answered_no_mail_is_lost_or_sent_at_once_again(
     assert not isinstance(found, Failed) or (isinstance(answer, Reply) and answer.code >= 500)
     if isinstance(found, Deferred | Uncertain) and found.until:
         assert found.until > NOW
+    if isinstance(found, Stuck):
+        assert found.fault.retry is not Repair.NO

@@ -55,6 +55,15 @@ def test_a_paused_connection_signs_in_so_seldom_that_no_account_locks(
     assert due == NOW + timedelta(minutes=minutes)
 
 
+@given(keys, st.integers(1, 86_400))
+def test_what_is_scattered_is_never_early_and_at_most_twice_as_late(key: str, wait: int) -> None:
+    due = NOW + timedelta(seconds=wait)
+
+    found = retry.scattered(due, now=NOW, key=key)
+
+    assert due <= found <= due + timedelta(seconds=wait)
+
+
 def test_a_recipient_is_tried_often_enough_within_the_patience() -> None:
     due, attempt = NOW, 0
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,28 +43,27 @@ async def portal(store: Store) -> Portal:
 @pytest.fixture
 def letter(portal: Portal) -> MakeLetter:
     """Makes letters to so many recipients."""
-    ids = Ids()
+    return partial(letter_of, portal, Ids())
 
-    def make(count: int = 1, **changes: object) -> Letter:
-        fields = {
-            "id": ids.new(NOW),
-            "portal_id": portal.id,
-            "message_class": MessageClass.BUSINESS,
-            "created_at": NOW,
-            "due": NOW,
-            "expires": NOW + timedelta(days=5),
-            "subject": "Invoice",
-            "from_name": None,
-            "reply_to": (),
-            "metadata": {},
-            "on_uncertain": OnUncertain.RESEND,
-            "header_id": "<1@hart.test>",
-            "content": b"Subject: Invoice\r\n\r\nDear Anna\r\n",
-            "addressees": tuple(
-                Addressee(ids.new(NOW), f"client{at}@client.test") for at in range(count)
-            ),
-            **changes,
-        }
-        return Letter(**fields)  # type: ignore[arg-type] # as the test says
 
-    return make
+def letter_of(portal: Portal, ids: Ids, count: int = 1, **changes: object) -> Letter:
+    fields = {
+        "id": ids.new(NOW),
+        "portal_id": portal.id,
+        "message_class": MessageClass.BUSINESS,
+        "created_at": NOW,
+        "due": NOW,
+        "expires": NOW + timedelta(days=5),
+        "subject": "Invoice",
+        "from_name": None,
+        "reply_to": (),
+        "metadata": {},
+        "on_uncertain": OnUncertain.RESEND,
+        "header_id": "<1@hart.test>",
+        "content": b"Subject: Invoice\r\n\r\nDear Anna\r\n",
+        "addressees": tuple(
+            Addressee(ids.new(NOW), f"client{at}@client.test") for at in range(count)
+        ),
+        **changes,
+    }
+    return Letter(**fields)  # type: ignore[arg-type] # as the test says

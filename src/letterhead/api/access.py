@@ -20,6 +20,8 @@ from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.mail.settings import Ports
 from letterhead.store.store import Store
 
+ANY = "any"  # what a route needs that every key may use
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -68,6 +70,14 @@ def allow(scope: Scope | None) -> Callable[[Request], Awaitable[Principal]]:
 
     policy.needs = scope  # type: ignore[attr-defined] # read by `needs`
     return policy
+
+
+async def any_key(request: Request) -> Principal:
+    """The policy of a route that every key may use."""
+    return await principal(request)
+
+
+any_key.needs = ANY  # type: ignore[attr-defined] # read by `needs`
 
 
 def named_portal(scope: Scope | None) -> Callable[[Request], Awaitable[Portal]]:
@@ -119,9 +129,9 @@ def demand_policies(router: APIRouter) -> APIRouter:
     return router
 
 
-def needs(route: APIRoute) -> Scope | None:
-    """The scope that a portal's key needs for a route; None lets only the platform in."""
-    found: Scope | None = _policies(route)[0].needs
+def needs(route: APIRoute) -> Scope | str | None:
+    """The scope that a portal's key needs for a route, or ANY; None lets only the platform in."""
+    found: Scope | str | None = _policies(route)[0].needs
     return found
 
 

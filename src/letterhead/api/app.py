@@ -10,6 +10,7 @@ from letterhead.api import (
     accept,
     domains,
     errors,
+    faults,
     health,
     held,
     mail,
@@ -38,6 +39,7 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
 PARTS = (
     portals.router,
     providers.router,
+    faults.router,
     settings.router,
     domains.router,
     held.router,

@@ -8,11 +8,14 @@ from typing import Any
 from letterhead.actions.settings import Overview
 from letterhead.mail import faults
 from letterhead.mail.event import EventKind
+from letterhead.mail.faults import Fault
 from letterhead.mail.letter import Addressee, Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
 from letterhead.mail.providers import Filled, Provider
+from letterhead.mail.reply import Stage
+from letterhead.mail.when import When
 from letterhead.store.messages import Found
 from letterhead.store.settings import Version
 
@@ -36,6 +39,29 @@ def portal(found: Portal) -> Json:
 def fault(code: str | None, reply: Mapping[str, Any] | None = None) -> Json | None:
     """A fault with the server's reply to it; None if there is none."""
     return faults.shown(faults.by_code(code), reply) if code else None
+
+
+def known_fault(found: Fault) -> Json:
+    """A fault of the catalogue, with the replies that mean it."""
+    words = faults.shown(found, None)
+    del words["reply"]
+    return {
+        **words,
+        "scope": found.scope,
+        "hold_s": round(found.hold.total_seconds()) or None,
+        "suppresses": found.suppresses,
+        "examples": [_example(each) for each in faults.told_by(found) if each.example],
+    }
+
+
+def _example(found: When) -> Json:
+    return {
+        "providers": sorted(found.providers),
+        "stages": [each.value for each in Stage if each in found.stages],
+        "reply": found.example,
+        "confirmed": found.confirmed,
+        "synthetic": found.synthetic,
+    }
 
 
 def settings(found: Overview) -> Json:

@@ -41,12 +41,19 @@ class Seat:
     """
 
     def __init__(
-        self, transport: Transport, settler: Settler, marks: Marks, clock: Callable[[], datetime]
+        self,
+        transport: Transport,
+        settler: Settler,
+        marks: Marks,
+        clock: Callable[[], datetime],
+        *,
+        provider: str,
     ) -> None:
         self._transport = transport
         self._settler = settler
         self._marks = marks
         self._clock = clock
+        self._provider = provider
         self._settled: asyncio.Future[None] | None = None
 
     async def send(self, claim: Claim, mail: Envelope, lease: Lease) -> Outcome:
@@ -56,7 +63,7 @@ class Seat:
 
         answer = await self._transport.send(mail, before_dot)
         now = self._clock()
-        outcome = judge(answer, attempt_of(claim), now=now)
+        outcome = judge(answer, attempt_of(claim), now=now, provider=self._provider)
         await self.settled()
         self._settled = self._settler.add(claim, outcome, now)
         return outcome

@@ -142,7 +142,9 @@ class Burst:
 
     async def _seat(self, waiting: Iterator[Claim], contents: Mapping[str, bytes]) -> None:
         drain = self._drain
-        seat = Seat(self._way, drain.settler, drain.outbox, drain.clock)
+        seat = Seat(
+            self._way, drain.settler, drain.outbox, drain.clock, provider=self._route.provider
+        )
         for claim in waiting:
             if self.stuck or drain.stopping.is_set() or not self._lease.holds:
                 await drain.settler.add(claim, Returned(), drain.clock())

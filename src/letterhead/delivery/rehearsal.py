@@ -61,11 +61,12 @@ class Rehearsal:
         finally:
             await way.close()
         now = self._clock()
-        await self._tests.finish_test(claim.message_id, _result(answer, passed))
-        await self._settler.add(claim, _final(judge(answer, attempt_of(claim), now=now)), now)
+        await self._tests.finish_test(claim.message_id, _result(answer, passed, route.provider))
+        outcome = judge(answer, attempt_of(claim), now=now, provider=route.provider)
+        await self._settler.add(claim, _final(outcome), now)
 
 
-def _result(answer: Answer, passed: list[Passed]) -> Mapping[str, Any]:
+def _result(answer: Answer, passed: list[Passed], provider: str) -> Mapping[str, Any]:
     accepted = isinstance(answer, Reply) and answer.positive
     stages = [
         {"stage": each.stage.value, "ok": each.ok, "ms": round(each.ms, 1), "detail": each.detail}
@@ -75,7 +76,7 @@ def _result(answer: Answer, passed: list[Passed]) -> Mapping[str, Any]:
         "accepted": accepted,
         "stages": stages,
         "reply": answer.row if isinstance(answer, Reply) else None,
-        "fault": None if accepted else faults.of(answer).code,
+        "fault": None if accepted else faults.of(answer, provider=provider).code,
     }
 
 

@@ -1,16 +1,49 @@
-"""What an answer means, and what to do about it: one catalogue, read from `data/faults.toml`."""
+"""
+What an answer means, and what to do about it: one catalogue, read from `data/faults/`.
+
+Each file has a `group`, as the reference shows it, and faults. A fault stands there once:
+
+    code, title, meaning, steps    for people
+    who         portal admin | provider admin | dns | platform | recipient | nobody
+    fields      the fields of the form that are at fault
+    retry       no: fails this recipient | fix: a person must mend it
+                backoff: time helps | window: a quota, used up for about `hold` seconds
+    scope       message | recipient: of this mail alone; all others: of the connection
+    hold        seconds that must pass at least before the next try
+    scatter     others do the same at the same time: do not all come back at once
+    suppresses  the mailbox or its domain does not exist: the address is worth no other mail
+
+Below it stand the answers that mean it, each a `[[fault.when]]` (see `mail/when.py`):
+
+    providers   who says it; those of the file if left out, and anybody if the file names none
+    stages      where it is said (mail/reply.py, Stage)
+    kinds       why there was no reply (mail/reply.py, Kind); a row without it is for replies
+    codes       how the code of the reply starts
+    texts       words in the reply, in any case; or else
+    enhanced    its enhanced code, or a range of them
+    example     a reply with words that were recorded, in their usual form; the words of one that
+                is `synthetic` are ours
+    confirmed   false where too few have seen it
+
+A sentence counts for more than an enhanced code, and that for more than the code. Among equals the
+provider's own rows come before those for anybody, and then the first in the order of the files.
+"""
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from letterhead.mail.reply import Answer, Break, Reply
+from letterhead.mail.when import Heard, When, when
 
-_OF_CONNECTION = frozenset({"connection", "credential", "sender", "config"})
+_FILES = ("microsoft", "google", "zoho", "amazon", "others", "receivers", "any", "breaks")
+_OF_MAIL = frozenset({"message", "recipient"})
+_PERMANENT = 500  # and above
 
 
 class Repair(StrEnum):
@@ -19,6 +52,7 @@ class Repair(StrEnum):
     NO = "no"
     FIX = "fix"
     BACKOFF = "backoff"
+    WINDOW = "window"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +67,15 @@ class Fault:
     fields: tuple[str, ...]
     retry: Repair
     scope: str
-    suppresses: bool = False  # there is no such mailbox: it is not written to again
+    group: str
+    hold: timedelta
+    scatter: bool
+    suppresses: bool
 
     @property
     def of_connection(self) -> bool:
         """Whether every other mail of the connection would meet the same."""
-        return self.scope in _OF_CONNECTION
+        return self.scope not in _OF_MAIL
 
     @property
     def pauses(self) -> bool:
@@ -46,32 +83,24 @@ class Fault:
         return self.of_connection and self.retry is Repair.FIX
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A fault, and the answers that mean it; an empty condition fits everything."""
+class Row(NamedTuple):
+    """A fault, and one kind of answer that means it."""
 
     fault: Fault
-    kinds: frozenset[str]
-    stages: frozenset[str]
-    codes: tuple[str, ...]
-    enhanced: frozenset[str]
-
-    def fits(self, answer: Answer) -> bool:
-        if self.stages and answer.stage.value not in self.stages:
-            return False
-        if isinstance(answer, Break):
-            return answer.kind.value in self.kinds
-        return not self.kinds and self._fits_reply(answer)
-
-    def _fits_reply(self, reply: Reply) -> bool:
-        if self.enhanced and reply.enhanced not in self.enhanced:
-            return False
-        return not self.codes or str(reply.code).startswith(self.codes)
+    when: When
 
 
-def of(answer: Answer) -> Fault:
-    """Say what a refusal or a break means: the first row that fits; the last row fits all."""
-    return next(row.fault for row in _rows() if row.fits(answer))
+def of(answer: Answer, *, provider: str = "", anywhere: bool = False) -> Fault:
+    """
+    Say what a refusal or a break means; there is a meaning for every one.
+
+    `anywhere` says that the stage of a reply was only guessed.
+    """
+    if isinstance(answer, Break):
+        return next(row.fault for row in rows() if row.when.is_of(answer))
+    heard = Heard(answer, answer.sentence, provider, anywhere)
+    fitting = ((row.when.fit(heard), row.fault) for row in rows() if _may_mean(row.fault, answer))
+    return min(((fit, fault) for fit, fault in fitting if fit), key=lambda found: found[0])[1]
 
 
 def every() -> Sequence[Fault]:
@@ -82,6 +111,11 @@ def every() -> Sequence[Fault]:
 def by_code(code: str) -> Fault:
     """Find a fault again by the code that was kept; KeyError for one that never was."""
     return _by_code()[code]
+
+
+def told_by(fault: Fault) -> Sequence[When]:
+    """The answers that mean a fault."""
+    return [row.when for row in rows() if row.fault is fault]
 
 
 def shown(fault: Fault, reply: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -99,32 +133,44 @@ def shown(fault: Fault, reply: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 @cache
-def _rows() -> tuple[_Row, ...]:
-    text = resources.files("letterhead.mail.data").joinpath("faults.toml").read_text("utf-8")
-    return tuple(_row(entry) for entry in tomllib.loads(text)["fault"])
+def rows() -> Sequence[Row]:
+    """The catalogue, row by row."""
+    return tuple(row for name in _FILES for row in _read(name))
+
+
+def _may_mean(fault: Fault, reply: Reply) -> bool:
+    """A server that puts mail off has not refused it for ever, whatever its words are."""
+    return fault.retry is not Repair.NO or reply.code >= _PERMANENT
 
 
 @cache
 def _by_code() -> Mapping[str, Fault]:
-    return {row.fault.code: row.fault for row in _rows()}
+    return {row.fault.code: row.fault for row in rows()}
 
 
-def _row(entry: Mapping[str, Any]) -> _Row:
-    when = entry.get("when", {})
-    return _Row(
-        fault=Fault(
-            code=entry["code"],
-            title=entry["title"],
-            meaning=entry["meaning"],
-            who=entry["who"],
-            steps=tuple(entry["steps"]),
-            fields=tuple(entry.get("fields", ())),
-            retry=Repair(entry["retry"]),
-            scope=entry["scope"],
-            suppresses=entry.get("suppresses", False),
-        ),
-        kinds=frozenset(when.get("kinds", ())),
-        stages=frozenset(when.get("stages", ())),
-        codes=tuple(when.get("codes", ())),
-        enhanced=frozenset(when.get("enhanced", ())),
+def _read(name: str) -> Sequence[Row]:
+    folder = resources.files("letterhead.mail.data").joinpath("faults")
+    document = tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8"))
+    found: list[Row] = []
+    for entry in document["fault"]:
+        fault = _fault(entry, document["group"])
+        providers = document.get("providers", ())
+        found += [Row(fault, when(each, providers)) for each in entry["when"]]
+    return found
+
+
+def _fault(entry: Mapping[str, Any], group: str) -> Fault:
+    return Fault(
+        code=entry["code"],
+        title=entry["title"],
+        meaning=entry["meaning"],
+        who=entry["who"],
+        steps=tuple(entry["steps"]),
+        fields=tuple(entry.get("fields", ())),
+        retry=Repair(entry["retry"]),
+        scope=entry["scope"],
+        group=group,
+        hold=timedelta(seconds=entry.get("hold", 0)),
+        scatter=entry.get("scatter", False),
+        suppresses=entry.get("suppresses", False),
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from letterhead.mail.address import Mailbox
 from letterhead.mail.message import MessageClass, OnUncertain, Scalar
-from letterhead.mail.settings import Settings
+from letterhead.mail.settings import Settings, SmtpSettings
 
 
 class Lane(StrEnum):
@@ -120,6 +120,11 @@ class Route:
     settings: Settings
     sealed_password: bytes | None
     trouble: Trouble | None
+
+    @property
+    def provider(self) -> str:
+        """Whose servers they are, as the settings say; empty for the platform's route."""
+        return self.settings.provider if isinstance(self.settings, SmtpSettings) else ""
 
 
 PLATFORM = 0  # the connection of the platform's own route, which portals share

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from letterhead.mail import faults, retry
+from letterhead.mail import faults, pause, retry
 from letterhead.mail.faults import Fault, Repair
 from letterhead.mail.reply import Answer, Break, Kind, Reply
 
@@ -71,6 +71,14 @@ class Stuck:
     answer: Answer
     fault: Fault
 
+    def due(self, failures: int, *, now: datetime, paused: bool, key: str) -> datetime:
+        """Say when a connection that failed `failures` times in a row may be tried again."""
+        usual = retry.next_connection(failures, now=now, paused=paused)
+        due = _due(self.answer, self.fault, usual, now=now)
+        if paused:  # no server may talk us into signing in more often
+            return max(usual, due)
+        return retry.scattered(due, now=now, key=key) if self.fault.scatter else due
+
 
 @dataclass(frozen=True, slots=True)
 class Returned:
@@ -89,16 +97,31 @@ class Attempt:
     resend: bool
 
 
-def judge(answer: Answer, attempt: Attempt, *, now: datetime) -> Outcome:
-    """Say what an answer means for the recipient and the connection."""
+def judge(answer: Answer, attempt: Attempt, *, now: datetime, provider: str = "") -> Outcome:
+    """Say what an answer of a provider's server means for the recipient and the connection."""
     if isinstance(answer, Reply) and answer.positive:
         return Sent(answer, Status.CAPTURED if answer.captured else Status.SENT)
     if isinstance(answer, Break) and answer.kind is Kind.STALE:
         return Returned()
-    fault = faults.of(answer)
+    fault = faults.of(answer, provider=provider)
     later = retry.next_attempt(attempt.number, now=now, key=attempt.key)
     if isinstance(answer, Break) and answer.after_dot:
         return Uncertain(answer, fault, later if attempt.resend else None)
+    return _unsent(answer, fault, later, now=now)
+
+
+def _unsent(answer: Answer, fault: Fault, later: datetime, *, now: datetime) -> Outcome:
+    if fault.retry is Repair.NO:
+        return Failed(answer, fault)
     if fault.of_connection:
         return Stuck(answer, fault)
-    return Failed(answer, fault) if fault.retry is Repair.NO else Deferred(answer, fault, later)
+    return Deferred(answer, fault, _due(answer, fault, later, now=now))
+
+
+def _due(answer: Answer, fault: Fault, usual: datetime, *, now: datetime) -> datetime:
+    """When the server asks for us, when a quota is free again, or else the usual time."""
+    asked = pause.asked(answer.sentence) if isinstance(answer, Reply) else None
+    if asked:
+        return now + asked
+    free = now + fault.hold
+    return free if fault.retry is Repair.WINDOW else max(usual, free)

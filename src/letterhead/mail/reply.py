@@ -6,8 +6,7 @@ from enum import StrEnum
 
 TEXT_LIMIT = 2000  # characters of a reply that are kept
 
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
-_OF_SIGN_IN = frozenset({"432", "454", "534", "535", "538"})
+_ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
 _PASTED = re.compile(r"([2-5]\d\d)(?:[ -]|$)")
 _UNSAFE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -59,6 +58,13 @@ class Reply:
         return found.group(1) if found else None
 
     @property
+    def sentence(self) -> str:
+        """The words alone: in one line, in lower case, each code said once."""
+        first, *more = self.text.splitlines() or [""]
+        lines = [first, *(_ENHANCED.sub("", line.lstrip(), count=1) for line in more)]
+        return " ".join(" ".join(lines).split()).casefold()
+
+    @property
     def row(self) -> dict[str, int | str | None]:
         """The reply as it is kept and shown."""
         return {"code": self.code, "enhanced": self.enhanced, "text": self.text}
@@ -85,6 +91,9 @@ class Break:
 
 Answer = Reply | Break
 
+_STAGES = {"421": Stage.CONNECT}
+_STAGES |= dict.fromkeys(("432", "454", "534", "535", "538"), Stage.SIGN_IN)
+
 
 def safe_text(raw: bytes | str) -> str:
     """Make a server's text harmless: valid UTF-8, no control characters, a limited length."""
@@ -96,12 +105,12 @@ def read_reply(text: str, stage: Stage | None = None) -> Reply | None:
     """
     Read a reply as a person pastes it: one line, or several that repeat the code.
 
-    Where the stage is not said, codes that only sign-in has tell it (RFC 4954, section 6).
+    Where the stage is not said, codes that mostly one stage has tell it (RFC 4954, section 6, and
+    RFC 5321, section 3.8).
     """
     found = _PASTED.match(text.strip())
     if found is None:
         return None
     code = found.group(1)
     lines = [re.sub(rf"^{code}[ -]", "", each.strip()) for each in text.strip().splitlines()]
-    guessed = Stage.SIGN_IN if code in _OF_SIGN_IN else Stage.MESSAGE
-    return Reply(stage or guessed, int(code), safe_text("\n".join(lines)))
+    return Reply(stage or _STAGES.get(code, Stage.MESSAGE), int(code), safe_text("\n".join(lines)))

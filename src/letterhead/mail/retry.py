@@ -30,5 +30,10 @@ def next_connection(failures: int, *, now: datetime, paused: bool) -> datetime:
     return now + pauses[min(failures, len(pauses)) - 1]
 
 
-def _spread(pause: timedelta, key: str) -> timedelta:
-    return pause * (1 + _JITTER * zlib.crc32(key.encode()) / 0xFFFFFFFF)
+def scattered(due: datetime, *, now: datetime, key: str) -> datetime:
+    """Up to twice as late: for those who got into each other's way, and would do so again."""
+    return now + _spread(due - now, key, jitter=1)
+
+
+def _spread(pause: timedelta, key: str, *, jitter: float = _JITTER) -> timedelta:
+    return pause * (1 + jitter * zlib.crc32(key.encode()) / 0xFFFFFFFF)

@@ -16,7 +16,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
 from letterhead.mail.news import Kind
 from letterhead.mail.outcome import Stuck
@@ -56,7 +55,7 @@ class Connections:
         """Let a connection wait, longer each time; paused if a person must mend it."""
         async with self._database.settle() as writing:
             before = await trouble(writing, route.connection_id, route.version)
-            found = _worse(before, stuck, now)
+            found = _worse(before, route, stuck, now)
             reply = reply_row(stuck.answer)
             await _keep(writing, route, found, reply)
             if found.paused and not (before and before.paused):
@@ -154,14 +153,14 @@ def _rests(found: Trouble | None, now: datetime) -> bool:
     return found is not None and found.paused and found.due > now
 
 
-def _worse(before: Trouble | None, stuck: Stuck, now: datetime) -> Trouble:
+def _worse(before: Trouble | None, route: Route, stuck: Stuck, now: datetime) -> Trouble:
     """What is wrong after one more failure; a fault that time would mend lifts no pause."""
     paused = stuck.fault.pauses or (before is not None and before.paused)
     failures = before.failures + 1 if before else 1
     return Trouble(
         paused=paused,
         since=before.since if before and before.paused == paused else now,
-        due=retry.next_connection(failures, now=now, paused=paused),
+        due=stuck.due(failures, now=now, paused=paused, key=str(route.connection_id)),
         failures=failures,
         fault=stuck.fault.code,
     )

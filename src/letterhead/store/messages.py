@@ -115,7 +115,7 @@ class MessageRows:
         query = (
             update(recipient)
             .where(mine, which)
-            .values(status=status.value, dot_sent=False, **_times(status, now))
+            .values(status=status.value, dot_sent=False, held_at=None, **_times(status, now))
             .returning(recipient.c.id)
         )
         changed = list(await self._connection.scalars(query))

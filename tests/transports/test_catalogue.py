@@ -1,0 +1,217 @@
+"""Every reply of the catalogue, said by a server at its stage: what becomes of the mail."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from letterhead.delivery.drain import Drain
+from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.settling import Settler
+from letterhead.mail import faults
+from letterhead.mail.faults import Fault, Repair
+from letterhead.mail.letter import Lane, Letter, Route, Trouble
+from letterhead.mail.message import MessageClass
+from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.proof import Proof
+from letterhead.mail.reply import Stage
+from letterhead.mail.sender import Platform
+from letterhead.mail.settings import KeepPassword, SmtpSettings
+from letterhead.store.connections import Connections
+from letterhead.store.database import Database
+from letterhead.store.outbox import Outbox
+from letterhead.store.store import Store
+from letterhead.store.vault import Vault
+from letterhead.transports.base import Transport
+from tests.examples import EXAMPLES, Example
+from tests.servers.scripted import Scripted
+from tests.store.conftest import KEY, NOW, letter_of
+from tests.transports.conftest import MakeWay
+
+STEPS = {
+    Stage.CONNECT: "greeting",
+    Stage.ENCRYPT: "STARTTLS",
+    Stage.SIGN_IN: "AUTH",
+    Stage.SENDER: "MAIL",
+    Stage.RECIPIENT: "RCPT",
+    Stage.MESSAGE: "dot",
+}
+DESK = Platform("Desk", "no-reply@desk.test")
+
+
+@dataclass(frozen=True, slots=True)
+class OneWay:
+    """The way out, whatever the route is."""
+
+    way: Transport
+
+    async def of(self, route: Route) -> Transport:
+        return self.way
+
+    def fresh(self, route: Route) -> Transport:
+        return self.way
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How everything stands after a burst."""
+
+    trouble: Trouble | None
+    recipients: list[Any]
+
+    def __getattr__(self, name: str) -> list[Any]:
+        return [getattr(each, name) for each in self.recipients]
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A portal with a store of its own, that sends by one server of a provider."""
+
+    database: Database
+    store: Store
+    portal: Portal
+    way: Transport
+
+    async def keep(self, count: int, message_class: MessageClass) -> Letter:
+        made = letter_of(self.portal, Ids(), count, message_class=message_class)
+        async with self.store.portal(self.portal) as desk:
+            await desk.letters.add(made)
+        return made
+
+    async def drain(self, lane: Lane) -> None:
+        outbox, connections = Outbox(self.database), Connections(self.database)
+        settler, ways = Settler(outbox), OneWay(self.way)
+        rehearsal = Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: NOW)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            settling = tasks.create_task(settler.run())
+            await Drain(
+                outbox=outbox,
+                connections=connections,
+                ways=ways,
+                settler=settler,
+                rehearsal=rehearsal,
+                platform=DESK,
+                clock=lambda: NOW,
+            )((self.portal.id, lane))
+            settling.cancel()
+
+    async def left(self, letter: Letter) -> Left:
+        route = await Connections(self.database).route((self.portal.id, letter.lane), NOW)
+        async with self.store.look(self.portal) as desk:
+            found = await desk.messages.get(letter.id)
+        assert route is not None
+        assert found is not None
+        return Left(route.trouble, list(found.recipients))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with nothing in it, made once."""
+    path = tmp_path_factory.mktemp("migrated") / "letterhead.db"
+
+    async def make() -> None:
+        database = Database(f"sqlite:///{path}")
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def office(
+    example: Example, server: Scripted, way: MakeWay, migrated: Path, tmp_path: Path
+) -> AsyncIterator[Office]:
+    """A portal whose server gives the example at its stage, and takes nothing afterwards."""
+    server.answers |= {"DATA": b"503 5.5.1 No\r\n"} if example.stage is not Stage.MESSAGE else {}
+    server.answers[STEPS[example.stage]] = example.octets
+    database = Database(f"sqlite:///{shutil.copy(migrated, tmp_path)}")
+    store = Store(database, Vault(lambda: [KEY]))
+    async with store.platform() as rows:
+        portal = await rows.add_portal("hart", "Hart & Co", NOW)
+    async with store.portal(portal) as desk:
+        draft = SmtpSettings(
+            provider=example.provider or "other",
+            server="localhost",
+            from_address="office@hart.test",
+        )
+        version = await desk.settings.save(draft, KeepPassword(), NOW)
+        await desk.settings.go_live(version, NOW)
+    yield Office(database, store, portal, way())
+    await database.close()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+async def test_what_becomes_of_mail(example: Example, office: Office, server: Scripted) -> None:
+    fault = example.row.fault
+    letter = await office.keep(2, MessageClass.BUSINESS)
+
+    await office.drain(Lane.LIVE)
+    left = await office.left(letter)
+
+    assert server.taken == []
+    if fault.of_connection:
+        _the_connection_waits(left, fault)
+        assert server.connections == 1  # the second mail did not meet the same
+    else:
+        assert left.trouble is None
+        assert left.fault == [fault.code] * 2
+        assert [each["code"] for each in left.reply] == [example.reply.code] * 2
+        _each_recipient_has_its_own_fate(left, fault)
+
+
+def _the_connection_waits(left: Left, fault: Fault) -> None:
+    """Nothing happened to the mail; the connection is paused, or tried again by itself."""
+    assert left.status == ["queued"] * 2
+    assert (left.attempts, left.due) == ([0, 0], [NOW, NOW])
+    assert left.trouble is not None
+    assert left.trouble.fault == fault.code
+    assert left.trouble.paused is (fault.retry is Repair.FIX)
+    wait = left.trouble.due - NOW
+    match fault.retry:
+        case Repair.FIX:
+            assert wait == timedelta(minutes=5)
+        case Repair.WINDOW:
+            assert wait == fault.hold
+        case _:
+            shortest = max(timedelta(seconds=15), fault.hold)
+            assert shortest <= wait <= (2 * shortest if fault.scatter else shortest)
+
+
+def _each_recipient_has_its_own_fate(left: Left, fault: Fault) -> None:
+    if fault.retry is Repair.NO:
+        assert left.status == ["failed"] * 2
+        return
+    assert left.status == ["queued"] * 2
+    assert left.attempts == [1, 1]
+    for due in left.due:
+        wait = due - NOW
+        assert max(timedelta(minutes=1), fault.hold) <= wait
+        assert wait <= max(timedelta(minutes=1.2), fault.hold)
+
+
+SAID_BY_OTHERS_TOO = [each for each in EXAMPLES if faults.of(each.reply).code != each.code]
+
+
+@pytest.mark.parametrize("example", SAID_BY_OTHERS_TOO, ids=str)
+async def test_a_test_mail_is_told_what_its_provider_means(
+    example: Example, office: Office
+) -> None:
+    letter = await office.keep(1, MessageClass.TEST)
+    begun = Proof(message_id=letter.id, recipient="x@hart.test", sent_at=NOW, code_digest="x")
+    async with office.store.portal(office.portal) as desk:
+        await desk.proofs.begin(1, begun)
+
+    await office.drain(Lane.TEST)
+
+    async with office.store.look(office.portal) as desk:
+        found = await desk.proofs.of(1)
+        trouble = await desk.connection.trouble()
+    assert found is not None
+    assert (found.accepted, found.fault, found.reply) == (False, example.code, example.reply.row)
+    assert trouble is None
