@@ -142,6 +142,7 @@ def test_a_reply_of_an_unknown_provider_and_stage_is_found_by_its_words(example:
         ("gmail", "421 4.7.0 Try again later,\n4.7.0 closing connection.", "google-not-now"),
         ("gmail", "550 5.7.1 Your mail  was\n5.7.1 UNAUTHENTICATED\n5.7.1 blocked", "message-ref"),
         ("gmail", "550 5.7.1 The\n5.7.1 SENDER is\n5.7.1 unauthenticated", "sender-unauthent"),
+        ("other", "421 4.7.0 Try again later, closing connection.", "server-busy"),
         # What is put off is not refused for ever; what is refused with time may well pass.
         ("other", "450 4.1.1 User unknown", "message-deferred"),
         ("microsoft365", "550 5.7.708 x", "new-organisation-refused"),

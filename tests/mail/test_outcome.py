@@ -100,6 +100,20 @@ def test_a_quota_holds_the_connection_for_its_time_and_never_longer_each_time() 
     assert [pause(found, failures) for failures in (1, 2, 99)] == [timedelta(hours=3)] * 3
 
 
+def test_a_window_is_no_longer_than_it_is_however_often_it_was_met() -> None:
+    window = replace(
+        faults.by_code("recipient-gets-too-much"),
+        retry=Repair.WINDOW,
+        hold=timedelta(minutes=2),
+    )
+
+    connection = Stuck(BUSY, replace(window, scope="account"))
+    recipient = outcome._unsent(BUSY, window, NOW + timedelta(hours=3), now=NOW)
+
+    assert pause(connection, 99) == timedelta(minutes=2)
+    assert recipient == Deferred(BUSY, window, NOW + timedelta(minutes=2))
+
+
 def test_the_provider_tells_what_its_server_means() -> None:
     limit = Reply(Stage.MESSAGE, 554, "5.2.2 mailbox full")
 
