@@ -44,6 +44,7 @@ class Config:
     redirect_all_to: str  # empty: every mail goes to whom it is for
     sending_addresses: tuple[str, ...]
     dns_servers: tuple[tuple[str, int], ...]
+    dns_roots: tuple[tuple[str, int], ...] | None  # None: those of the Internet
     allowed: tuple[egress.Allowed, ...]
     ca_file: Path | None
     bootstrap_key: Secret | None
@@ -72,6 +73,7 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         redirect_all_to=_variable(given, "LETTERHEAD_REDIRECT_ALL_TO", "", _address_or_none),
         sending_addresses=_variable(given, "LETTERHEAD_SENDING_ADDRESSES", "", _addresses),
         dns_servers=_variable(given, "LETTERHEAD_DNS_SERVERS", "", _dns_servers),
+        dns_roots=_variable(given, "LETTERHEAD_DNS_ROOTS", "", _dns_servers) or None,
         allowed=_variable(given, "LETTERHEAD_ALLOW_DESTINATIONS", "", egress.allowed),
         ca_file=_file(given, "LETTERHEAD_CA_FILE"),
         bootstrap_key=_variable(given, "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "", _bootstrap_key),

@@ -84,7 +84,7 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
 
 async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
     """What DNS says of a domain; for the command line."""
-    return await check(Dns(config.dns_servers), domain, provider, now())
+    return await check(_dns(config), domain, provider, now())
 
 
 async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
@@ -121,7 +121,7 @@ class Service:
         press = Press(ids, platform)
         self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
-        domains = DomainCheck(store, Dns(config.dns_servers))
+        domains = DomainCheck(store, _dns(config))
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
@@ -255,6 +255,10 @@ def _listen(address: tuple[str, int]) -> socket.socket:
         )
         raise Misconfigured(message) from error
     return listening
+
+
+def _dns(config: Config) -> Dns:
+    return Dns(config.dns_servers, roots=config.dns_roots, allowed=config.allowed)
 
 
 def _prune(config: Config, database: Database) -> Prune:

@@ -13,6 +13,7 @@ import dns.rrset
 
 SERVFAIL, SILENCE, TRUNCATED = "SERVFAIL", "SILENCE", "TRUNCATED"
 
+Delegations = Mapping[str, Mapping[str, list[str]]]
 Zone = Mapping[str, Mapping[str, list[str]] | str]
 
 
@@ -22,10 +23,13 @@ class ScriptedDns:
     Answers from `zone`: a name, and its records by type, or one of the special words.
 
     TRUNCATED in front of a type (`TRUNCATED TXT`) makes UDP answers empty and cut, so that the
-    client has to ask again by TCP.
+    client has to ask again by TCP. `delegations` name the servers of zones, each with its glue.
     """
 
     zone: Zone
+    host: str = "127.0.0.1"
+    authoritative: bool = False
+    delegations: Delegations = field(default_factory=dict)
     port: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -33,13 +37,14 @@ class ScriptedDns:
         loop = asyncio.get_running_loop()
         while True:  # until a port is free for both
             udp, _ = await loop.create_datagram_endpoint(
-                lambda: _Packets(self), local_addr=("127.0.0.1", 0)
+                lambda: _Packets(self), local_addr=(self.host, self.port)
             )
             self.port = udp.get_extra_info("sockname")[1]
             try:
-                return udp, await asyncio.start_server(self._stream, "127.0.0.1", self.port)
+                return udp, await asyncio.start_server(self._stream, self.host, self.port)
             except OSError:
                 udp.close()
+                self.port = 0
 
     def answer(self, packet: bytes, *, cut: bool) -> bytes | None:
         query = dns.message.from_wire(packet)
@@ -50,14 +55,30 @@ class ScriptedDns:
         if found == SILENCE:
             return None
         response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA
-        if found is None:
+        response.flags |= dns.flags.AA if self.authoritative else dns.flags.RA
+        if zone := self._delegated(name):
+            self._refer(response, zone)
+        elif found is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
         elif isinstance(found, str):
             response.set_rcode(dns.rcode.SERVFAIL)
         else:
             self._fill(response, found, cut=cut)
         return response.to_wire(max_size=65535)
+
+    def _delegated(self, name: str) -> str | None:
+        return next((each for each in self.delegations if f".{name}".endswith(f".{each}")), None)
+
+    def _refer(self, response: dns.message.Message, zone: str) -> None:
+        """Name the servers of a zone (RFC 1034, section 4.3.2)."""
+        response.flags &= ~dns.flags.AA
+        servers = self.delegations[zone]
+        names = [f"{each}." for each in servers]
+        response.authority.append(dns.rrset.from_text_list(f"{zone}.", 1, "IN", "NS", names))
+        for each, glue in servers.items():
+            if glue:
+                rrset = dns.rrset.from_text_list(f"{each}.", 1, "IN", "A", glue)
+                response.additional.append(rrset)
 
     def _fill(
         self, response: dns.message.Message, found: Mapping[str, list[str]], *, cut: bool
@@ -67,6 +88,8 @@ class ScriptedDns:
         if f"{TRUNCATED} {kind}" in found and cut:
             response.flags |= dns.flags.TC
             return
+        if "CNAME" in found:
+            kind = "CNAME"
         texts = found.get(kind, found.get(f"{TRUNCATED} {kind}", []))
         if texts:
             response.answer.append(dns.rrset.from_text_list(question.name, 1, "IN", kind, texts))

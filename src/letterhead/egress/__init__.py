@@ -6,7 +6,13 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from letterhead.egress.addresses import Address, Allowed, allowed, may_be_reached
+from letterhead.egress.addresses import (
+    Address,
+    Allowed,
+    allowed,
+    is_name_server,
+    may_be_reached,
+)
 from letterhead.egress.names import (
     LOOPBACK,
     DnsNames,
@@ -18,7 +24,7 @@ from letterhead.egress.names import (
 from letterhead.errors import Misconfigured, Unreachable
 from letterhead.mail.reply import Kind
 
-__all__ = ["Address", "Allowed", "Egress", "allowed", "tls_context"]
+__all__ = ["Address", "Allowed", "Egress", "allowed", "is_name_server", "tls_context"]
 
 RESOLVE_LIMIT = 10.0  # seconds
 

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from letterhead.mail.settings import PORTS
 
 Address = IPv4Address | IPv6Address
+NAME_SERVER_PORT = 53
 Network = IPv4Network | IPv6Network
 
 _ENTRY = re.compile(r"\[([^\[\]]+)\](?::(\d{1,5}))?|([^:\[\]]+)(?::(\d{1,5}))?|([^\[\]]+:[^\[\]]*)")
@@ -76,6 +77,12 @@ def may_be_reached(address: Address, port: int, entries: tuple[Allowed, ...]) ->
     if any(each.covers(address, port) for each in entries):
         return True
     return port in PORTS and is_public(address)
+
+
+def is_name_server(address: Address, entries: tuple[Allowed, ...] = ()) -> bool:
+    """Say whether a name server of somebody's domain may be asked at this address."""
+    allowed_ = any(each.covers(address, NAME_SERVER_PORT) for each in entries)
+    return allowed_ or is_public(address)
 
 
 def is_public(address: Address) -> bool:

@@ -1,28 +1,37 @@
-"""Asks DNS about a domain's mail: its SPF tree, DMARC and MX; failures are told from absence."""
+"""
+Asks DNS about a domain's mail: its SPF tree, DMARC and MX; failures are told from absence.
+
+The servers of the zone itself are asked first, so that a fresh record counts before old answers
+have expired; a resolver is asked where they do not say.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import dns.asyncresolver
 import dns.exception
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
+import dns.rrset
+import structlog
 
+from letterhead.dns.authority import ROOTS, Authority, NoAnswer, Server
+from letterhead.egress import Allowed, is_name_server
 from letterhead.mail import spf
 from letterhead.mail.spf import Node, Term
 
+log = structlog.get_logger(__name__)
+
+_AUTHORITY = 6.0  # seconds that the servers of a zone have, before a resolver is asked
 _ONE_TRY = 2.0  # seconds until the next name server is asked
 _ONE_QUESTION = 5.0
 _WHOLE = 20.0  # seconds for everything about a domain
 _NODES = 40  # records that are read for one domain
 
 _KINDS = {"a": ("A", "AAAA"), "exists": ("A",), "mx": ("MX",)}
-
-
-class NoAnswer(Exception):
-    """DNS did not answer; never leaves this module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,34 +44,61 @@ class Findings:
 
 
 class Dns:
-    """Asks the given name servers, else those of the system; keeps no answers."""
+    """Asks, and keeps no answers."""
 
-    def __init__(self, servers: Sequence[tuple[str, int]] = ()) -> None:
-        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
-        if servers:
-            self._resolver.nameservers = [
-                dns.nameserver.Do53Nameserver(address, port) for address, port in servers
-            ]
-        self._resolver.timeout = _ONE_TRY
-        self._resolver.lifetime = _ONE_QUESTION
+    def __init__(
+        self,
+        servers: Sequence[Server] = (),
+        *,
+        roots: Sequence[Server] | None = None,
+        allowed: tuple[Allowed, ...] = (),
+    ) -> None:
+        """
+        Ask `servers`, else the system's resolvers.
+
+        The servers of zones are found from `roots`; None: from those of the Internet, unless
+        `servers` are given, which then know everything.
+        """
+        self._resolver = _resolver(servers)
+        self._roots = (() if servers else ROOTS) if roots is None else roots
+        self._may_be_asked = partial(is_name_server, entries=allowed)
 
     async def look(self, domain: str) -> Findings:
         """Look everything up anew."""
-        async with asyncio.TaskGroup() as tasks:
-            tree = tasks.create_task(self.spf(domain))
-            policies = tasks.create_task(self._known(f"_dmarc.{domain}", "TXT"))
-            servers = tasks.create_task(self.mx(domain))
-        found = policies.result()
-        dmarc = [each for each in found if each.startswith("v=DMARC1")] if found else found
-        return Findings(tree.result(), dmarc, servers.result())
+        return await self._question().look(domain)
 
     async def txt(self, name: str) -> Sequence[str] | None:
         """The TXT records of a name; None where DNS does not answer."""
-        return await self._known(name, "TXT")
+        return await self._question().known(name, "TXT")
 
     async def mx(self, domain: str) -> Sequence[str] | None:
         """The names of a domain's MX; None where DNS does not answer."""
-        return await self._known(domain, "MX")
+        return await self._question().known(domain, "MX")
+
+    async def spf(self, domain: str) -> Node:
+        """The tree of a domain's SPF record: what it includes, and so on."""
+        return await self._question().spf(domain)
+
+    def _question(self) -> "_Question":
+        authority = Authority(self._roots, self._may_be_asked) if self._roots else None
+        return _Question(self._resolver, authority)
+
+
+class _Question:
+    """One look, of which all parts share what is known of zones and their servers."""
+
+    def __init__(self, resolver: dns.asyncresolver.Resolver, authority: Authority | None) -> None:
+        self._resolver = resolver
+        self._authority = authority
+
+    async def look(self, domain: str) -> Findings:
+        async with asyncio.TaskGroup() as tasks:
+            tree = tasks.create_task(self.spf(domain))
+            policies = tasks.create_task(self.known(f"_dmarc.{domain}", "TXT"))
+            servers = tasks.create_task(self.known(domain, "MX"))
+        found = policies.result()
+        dmarc = [each for each in found if each.startswith("v=DMARC1")] if found else found
+        return Findings(tree.result(), dmarc, servers.result())
 
     async def spf(self, domain: str) -> Node:
         """The tree of a domain's SPF record: what it includes, and so on."""
@@ -72,8 +108,24 @@ class Dns:
         except TimeoutError:
             return Node(domain, unknown=True)
 
+    async def known(self, name: str, kind: str) -> Sequence[str] | None:
+        """The records of a name; None where DNS does not answer."""
+        try:
+            return await self.records(name, kind)
+        except NoAnswer:
+            return None
+
     async def records(self, name: str, kind: str) -> Sequence[str]:
         """The records of a name as text; none if there are none. NoAnswer if nobody says."""
+        if self._authority:
+            try:
+                async with asyncio.timeout(_AUTHORITY):
+                    return _texts(await self._authority.rrset(f"{name}.", kind))
+            except (NoAnswer, TimeoutError):
+                log.debug("asking a resolver instead", kind=kind)
+        return await self._resolved(name, kind)
+
+    async def _resolved(self, name: str, kind: str) -> Sequence[str]:
         try:
             answer = await self._resolver.resolve(
                 f"{name}.", kind, raise_on_no_answer=False, search=False
@@ -82,20 +134,14 @@ class Dns:
             return ()
         except (dns.exception.DNSException, OSError, UnicodeError) as error:
             raise NoAnswer(name) from error
-        return [_text(each) for each in answer.rrset or ()]
-
-    async def _known(self, name: str, kind: str) -> Sequence[str] | None:
-        try:
-            return await self.records(name, kind)
-        except NoAnswer:
-            return None
+        return _texts(answer.rrset)
 
 
 class _Survey:
     """Walks one tree, within limits: a domain must not cost more than a receiver would spend."""
 
-    def __init__(self, dns_: Dns) -> None:
-        self._dns = dns_
+    def __init__(self, question: _Question) -> None:
+        self._question = question
         self._nodes = 0
 
     async def node(self, domain: str, path: tuple[str, ...]) -> Node:
@@ -105,7 +151,7 @@ class _Survey:
         if self._nodes > _NODES:
             return Node(domain, problem="the record includes too much.")
         try:
-            found = await self._dns.records(domain, "TXT")
+            found = await self._question.records(domain, "TXT")
         except NoAnswer:
             return Node(domain, unknown=True)
         return await self._only([each for each in found if spf.is_spf(each)], domain, path)
@@ -135,11 +181,23 @@ class _Survey:
         """Whether a look-up finds nothing; what nobody answers is not counted."""
         try:
             for kind in _KINDS[term.name]:
-                if await self._dns.records(term.target or domain, kind):
+                if await self._question.records(term.target or domain, kind):
                     return False
         except NoAnswer:
             return False
         return True
+
+
+def _resolver(servers: Sequence[Server]) -> dns.asyncresolver.Resolver:
+    made = dns.asyncresolver.Resolver(configure=not servers)
+    if servers:
+        made.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
+    made.timeout, made.lifetime = _ONE_TRY, _ONE_QUESTION
+    return made
+
+
+def _texts(rrset: dns.rrset.RRset | None) -> Sequence[str]:
+    return [_text(each) for each in rrset or ()]
 
 
 def _text(record: object) -> str:
