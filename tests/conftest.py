@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from tests.servers import bind, certificates, daemons, postfix
+from tests.servers import bind, certificates, daemons, dkim_key, postfix
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
@@ -67,6 +67,7 @@ def name_server(net: str) -> Iterator[Bind]:
             'twice TXT "v=spf1 -all"',
             'twice TXT "v=spf1 ~all"',
             '_dmarc.google TXT "v=DMARC1; p=reject"',
+            f"google._domainkey.google TXT ({dkim_key.IN_ZONE})",
             "google MX 10 mail",
             "outlook MX 0 outlook-test.mail.protection.outlook.com.",
             'outlook TXT "v=spf1 include:spf.protection.outlook.com -all"',

@@ -324,8 +324,13 @@ def _print_check(found: Mapping[str, Any], *, as_json: bool) -> None:
     if record := spf["record"]:
         print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
     print(f"Look-ups: {spf['lookups']}, and {spf['lookups_after']} with what is to be published")
-    for name in ("dmarc", "mx"):
-        print(f"{name.upper() + ':':<10}{', '.join(found[name]['found']) or found[name]['state']}")
+    for name in ("dkim", "dmarc"):
+        print(f"{name.upper() + ':':<10}{found[name]['state']}. {found[name]['detail']}")
+    if record := found["dmarc"]["record"]:
+        print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
+    print(f"MX:       {', '.join(found['mx']['found']) or found['mx']['state']}")
+    for rule in found["sender_rules"]:
+        print(f"{rule['receivers']}, {rule['of']}: {rule['state']}. {rule['detail']}")
 
 
 def _needs_postgresql(command: str) -> NoReturn:

@@ -55,7 +55,11 @@ def test_with_the_record_the_gate_is_open(hart: Portal) -> None:
     assert (found["spf"]["lookups"], found["domain"]) == (1, "google.test")
     assert found["spf"]["tree"]["includes"][0]["domain"] == "_spf.google.com"
     assert found["dmarc"]["found"] == ["v=DMARC1; p=reject"]
+    assert (found["dmarc"]["state"], found["dmarc"]["policy"]) == ("present", "reject")
+    assert found["dkim"]["state"] == "present"
+    assert found["dkim"]["selectors"][0]["detail"].startswith("RSA with 2048 bits.")
     assert found["mx"]["found"] == ["mail.test"]
+    assert [each["state"] for each in found["sender_rules"]] == ["met", "met"]
     assert found["checked_at"].endswith("Z")
     assert states(overview)["dns"] == "done"
     assert states(overview)["test_accepted"] == "open"  # that server does not own the address

@@ -1,16 +1,17 @@
 """Check DNS: what the From domain's records say, looked up anew each time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from letterhead.dns import Dns, Findings
 from letterhead.errors import Invalid, NotFound, Problem, Refused
-from letterhead.mail import address, spf
+from letterhead.mail import address, dkim, dmarc, spf
 from letterhead.mail.gate import Step
 from letterhead.mail.portal import Portal
 from letterhead.mail.providers import PROVIDERS, Filled, Provider, of_domain
+from letterhead.mail.receivers import rules
 from letterhead.mail.settings import SmtpSettings
 from letterhead.mail.spf import Node, Verdict
 from letterhead.store.settings import Version
@@ -61,7 +62,7 @@ async def filled_for(dns: Dns, email: str) -> Filled | None:
 
 async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row:
     """What DNS says of a domain, and what to publish so that the provider may send for it."""
-    findings = await dns.look(domain)
+    findings = await dns.look(domain, provider.selectors)
     includes = () if domain in provider.own_domains else provider.spf
     cost = 1 + (await dns.spf(includes[0])).lookups if includes else 0
     verdict = spf.judge(findings.spf, includes, cost=cost)
@@ -81,21 +82,47 @@ async def looked_at(desk: Desk) -> Version:
 
 
 def _row(domain: str, findings: Findings, verdict: Verdict, now: datetime) -> Row:
+    keys = [dkim.judge(name, found) for name, found in findings.dkim.items()]
+    signs, _ = dkim.together(keys)
+    policy = dmarc.judge(domain, findings.dmarc_at, findings.dmarc)
     return {
         "domain": domain,
-        "spf": {
-            "state": verdict.state.value,
-            "detail": verdict.detail,
-            "found": verdict.found,
-            "publish": verdict.publish,
-            "record": _record(domain, verdict.publish),
-            "lookups": verdict.lookups,
-            "lookups_after": verdict.lookups_after,
-            "tree": _tree(findings.spf),
-        },
-        "dmarc": _list(findings.dmarc),
+        "spf": _spf(domain, findings.spf, verdict),
+        "dkim": _dkim(keys),
+        "dmarc": _dmarc(policy, findings),
         "mx": _list(findings.mx),
+        "sender_rules": [asdict(each) for each in rules(verdict.state, signs, policy.state)],
         "checked_at": now.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _spf(domain: str, tree: Node, verdict: Verdict) -> Row:
+    return {
+        "state": verdict.state.value,
+        "detail": verdict.detail,
+        "found": verdict.found,
+        "publish": verdict.publish,
+        "record": _record(domain, verdict.publish),
+        "lookups": verdict.lookups,
+        "lookups_after": verdict.lookups_after,
+        "tree": _tree(tree),
+    }
+
+
+def _dkim(keys: Sequence[dkim.Key]) -> Row:
+    state, detail = dkim.together(keys)
+    return {
+        "state": state.value,
+        "detail": detail,
+        "selectors": [asdict(each) for each in keys],
+    }
+
+
+def _dmarc(policy: dmarc.Verdict, findings: Findings) -> Row:
+    return {
+        **asdict(policy),
+        "found": list(findings.dmarc or ()),
+        "record": _record(f"_dmarc.{policy.domain}", policy.publish),
     }
 
 

@@ -1,12 +1,12 @@
 """
-Asks DNS about a domain's mail: its SPF tree, DMARC and MX; failures are told from absence.
+Asks DNS about a domain's mail: SPF tree, DKIM keys, DMARC, MX; failures are told from absence.
 
 The servers of the zone itself are asked first, so that a fresh record counts before old answers
 have expired; a resolver is asked where they do not say.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,7 +20,7 @@ import structlog
 
 from letterhead.dns.authority import ROOTS, Authority, NoAnswer, Server
 from letterhead.egress import Allowed, is_name_server
-from letterhead.mail import spf
+from letterhead.mail import dmarc, spf
 from letterhead.mail.spf import Node, Term
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,9 @@ class Findings:
     """What DNS says of a domain; None where it did not answer."""
 
     spf: Node
+    dkim: Mapping[str, Sequence[str] | None]  # by selector
     dmarc: Sequence[str] | None
+    dmarc_at: str  # the domain or parent that has them
     mx: Sequence[str] | None
 
 
@@ -63,9 +65,9 @@ class Dns:
         self._roots = (() if servers else ROOTS) if roots is None else roots
         self._may_be_asked = partial(is_name_server, entries=allowed)
 
-    async def look(self, domain: str) -> Findings:
+    async def look(self, domain: str, selectors: Sequence[str] = ()) -> Findings:
         """Look everything up anew."""
-        return await self._question().look(domain)
+        return await self._question().look(domain, selectors)
 
     async def txt(self, name: str) -> Sequence[str] | None:
         """The TXT records of a name; None where DNS does not answer."""
@@ -91,14 +93,28 @@ class _Question:
         self._resolver = resolver
         self._authority = authority
 
-    async def look(self, domain: str) -> Findings:
+    async def look(self, domain: str, selectors: Sequence[str]) -> Findings:
         async with asyncio.TaskGroup() as tasks:
             tree = tasks.create_task(self.spf(domain))
-            policies = tasks.create_task(self.known(f"_dmarc.{domain}", "TXT"))
+            keys = {each: tasks.create_task(self._key(each, domain)) for each in selectors}
+            policy = tasks.create_task(self._policy(domain))
             servers = tasks.create_task(self.known(domain, "MX"))
-        found = policies.result()
-        dmarc = [each for each in found if each.startswith("v=DMARC1")] if found else found
-        return Findings(tree.result(), dmarc, servers.result())
+        at, records = policy.result()
+        by_selector = {name: task.result() for name, task in keys.items()}
+        return Findings(tree.result(), by_selector, records, at, servers.result())
+
+    async def _key(self, selector: str, domain: str) -> Sequence[str] | None:
+        return await self.known(f"{selector}._domainkey.{domain}", "TXT")
+
+    async def _policy(self, domain: str) -> tuple[str, Sequence[str] | None]:
+        """The DMARC records of a domain, else of the closest parent that has some."""
+        for at in dmarc.places(domain):
+            found = await self.known(f"_dmarc.{at}", "TXT")
+            if found is None:
+                return at, None
+            if records := [each for each in found if dmarc.is_dmarc(each)]:
+                return at, records
+        return domain, ()
 
     async def spf(self, domain: str) -> Node:
         """The tree of a domain's SPF record: what it includes, and so on."""

@@ -30,6 +30,7 @@ class Provider:
     auth: Sequence[str]
     spf: Sequence[str]  # what the From domain's record includes; the first is what we publish
     requires_spf: bool
+    selectors: Sequence[str]  # where the DKIM keys stand, as far as that can be guessed
     mx: Sequence[str]
     own_domains: frozenset[str]
     connections: int
@@ -98,6 +99,7 @@ def _provider(entry: Mapping[str, Any]) -> Provider:
         auth=entry["auth"],
         spf=entry.get("spf", ()),
         requires_spf=entry.get("requires_spf", False),
+        selectors=entry.get("selectors", ()),
         mx=entry.get("mx", ()),
         own_domains=frozenset(entry.get("own_domains", ())),
         connections=entry.get("connections", _CONNECTIONS),
