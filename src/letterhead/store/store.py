@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.portal import Portal
@@ -15,7 +16,11 @@ from letterhead.store.messages import MessageRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.settings import SettingsRows, locked
+from letterhead.store.tables import portal as rows
 from letterhead.store.vault import Vault
+
+# Locked, but not against rows that point to it: mail comes in meanwhile.
+_ROW = select(rows.c.id).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,9 @@ class Store:
 
     @asynccontextmanager
     async def portal(self, portal: Portal) -> AsyncIterator[Desk]:
-        """Change what one portal has."""
+        """Change what one portal has; others who change it wait, its mail does not."""
         async with self._database.accept() as connection:
+            await connection.execute(_ROW.where(rows.c.id == portal.id))
             yield self._desk(connection, portal)
 
     @asynccontextmanager
