@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share: the real servers, one of each a worker."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,12 @@ from tempfile import mkdtemp
 
 import pytest
 
-from tests.servers import bind, certificates, daemons, dkim_key, postfix
+from letterhead.store.database import Database
+from tests.servers import bind, certificates, daemons, dkim_key, postfix, postgresql
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
+from tests.servers.postgresql import PostgreSQL
 
 INCLUDES = ("include:spf.protection.outlook.com", "include:_spf.google.com", "include:zohomail.com")
 
@@ -85,3 +88,35 @@ def name_server(net: str) -> Iterator[Bind]:
     yield server
     daemons.end(server.process)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """PostgreSQL, with a database `migrated` to be copied."""
+    postgresql.demand()
+    folder = open_folder("postgresql")
+    server = postgresql.start(folder)
+    server.run("CREATE DATABASE migrated TEMPLATE template0")
+    asyncio.run(_migrated(server.url("migrated")))
+    yield server
+    server.end()
+    shutil.rmtree(folder)
+
+
+async def _migrated(url: str) -> None:
+    made = Database(url)
+    await made.migrate()
+    await made.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own, with its tables: whatever uses it runs on both."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'letterhead.db'}"
+        asyncio.run(_migrated(url))
+        yield url
+        return
+    server: PostgreSQL = request.getfixturevalue("postgres")
+    with server.database("migrated") as url:
+        yield url

@@ -47,7 +47,7 @@ def test_the_platform_s_own_route(
     [
         ("LETTERHEAD_LISTEN", "8025"),
         ("LETTERHEAD_LISTEN", "127.0.0.1:99999"),
-        ("LETTERHEAD_DATABASE_URL", "postgresql://db/letterhead"),
+        ("LETTERHEAD_DATABASE_URL", "mysql://db/letterhead"),
         ("LETTERHEAD_PUBLIC_URL", "mail.example.com"),
         ("LETTERHEAD_DEFAULT_ROUTE", "http://smtp.test"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://user@smtp.test"),

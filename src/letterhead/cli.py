@@ -11,6 +11,7 @@ import structlog
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from structlog.tracebacks import ExceptionDictTransformer
 
@@ -93,14 +94,31 @@ def work() -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the tables of the database up to date."""
+def migrate(
+    copy_from: Annotated[
+        str | None,
+        typer.Option(help="A SQLite file (sqlite:///PATH) to fill an empty PostgreSQL from."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Bring the tables of the database up to date.
 
-    async def run() -> None:
-        async with service.opened(service.settings()):
-            print("The tables are up to date.")
+    With --copy-from, a whole installation moves from SQLite to PostgreSQL: all of it or nothing.
+    """
+    config = service.settings()
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("")
 
-    asyncio.run(run())
+        def show(table: str, done: int, total: int) -> None:
+            bar.update(task, description=table, completed=done, total=total)
+
+        copied = asyncio.run(service.migrate(config, copy_from=copy_from, progress=show))
+    if copied or as_json:
+        _print(map(asdict, copied), as_json=as_json)
+    else:
+        print("The tables are up to date.")
 
 
 @app.command()

@@ -106,11 +106,9 @@ def _database(data_dir: Path) -> Callable[[str], str]:
     def read_url(text: str) -> str:
         if not text:
             return f"sqlite:///{data_dir / 'letterhead.db'}"
-        if text.startswith("sqlite:///"):
+        if text.startswith(("sqlite:///", "postgresql://")):
             return text
-        raise ValueError(
-            "this version keeps its data in SQLite only: leave it out, or say sqlite:///PATH."
-        )
+        raise ValueError("say postgresql://user:password@host/database, or sqlite:///PATH.")
 
     return read_url
 

@@ -5,7 +5,7 @@ import fcntl
 import ipaddress
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -42,6 +42,7 @@ from letterhead.mail.providers import Provider
 from letterhead.mail.secret import Secret
 from letterhead.mail.sender import Platform
 from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
+from letterhead.store import copying
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
@@ -76,7 +77,7 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
     _make_folder(config)
     database = Database(config.database_url)
     try:
-        await database.migrate()
+        await database.prepare()
         yield database, Store(database, Vault(_ring(config)))
     finally:
         await database.close()
@@ -85,6 +86,21 @@ async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
 async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
     """What DNS says of a domain; for the command line."""
     return await check(_dns(config), domain, provider, now())
+
+
+async def migrate(
+    config: Config, *, copy_from: str | None, progress: copying.Progress
+) -> Sequence[copying.Copied]:
+    """Bring the tables up to date; with `copy_from`, fill them from a SQLite file."""
+    _make_folder(config)
+    if copy_from is not None:
+        return await asyncio.to_thread(copying.copy, copy_from, config.database_url, progress)
+    database = Database(config.database_url)
+    try:
+        await database.migrate()
+    finally:
+        await database.close()
+    return ()
 
 
 async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
@@ -193,11 +209,12 @@ class Service:
 
 
 async def serve(config: Config) -> None:
-    """Run everything in this process, on SQLite."""
+    """Run everything in this process."""
     _make_folder(config)
     with _alone(config):
         async with opened(config) as (database, store):
-            await Service(config, database, store).run()
+            with database.alone():
+                await Service(config, database, store).run()
 
 
 def _make_folder(config: Config) -> None:

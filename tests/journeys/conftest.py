@@ -9,19 +9,30 @@ import pytest
 from tests.running import Platform, Portal
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.scripted import Scripted, running
 
 _numbers = itertools.count(1)
 
 
+ON_BOTH = pytest.mark.parametrize("platform", ["sqlite", "postgresql"], indirect=True)
+
+
 @pytest.fixture(scope="session")
 def platform(
-    tmp_path_factory: pytest.TempPathFactory, net: str, certs: Certificates, name_server: Bind
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    net: str,
+    certs: Certificates,
+    name_server: Bind,
 ) -> Iterator[Platform]:
     """It asks the test's name server, trusts the test's authority, and may reach `net`."""
+    on_postgresql = getattr(request, "param", "sqlite") == "postgresql"
+    postgres: PostgreSQL | None = request.getfixturevalue("postgres") if on_postgresql else None
     running = Platform(
         tmp_path_factory.mktemp("platform"),
         {
+            **({"LETTERHEAD_DATABASE_URL": postgres.made("migrated")} if postgres else {}),
             "LETTERHEAD_DNS_SERVERS": f"127.0.0.1:{name_server.port}",
             "LETTERHEAD_ALLOW_DESTINATIONS": f"{net}.0/24,127.0.0.1",
             "LETTERHEAD_CA_FILE": str(certs.authority),

@@ -3,9 +3,12 @@
 import pytest
 
 from tests.forms import DEFAULT, message, smtp
+from tests.journeys.conftest import ON_BOTH
 from tests.journeys.settings import code_of, go_live, states
 from tests.running import Platform, Portal
 from tests.servers.postfix import LOGIN, Postfix
+
+pytestmark = ON_BOTH
 
 COUNT = 200
 STAGES = ["resolve", "connect", "encrypt", "sign_in", "sender", "recipient", "message"]

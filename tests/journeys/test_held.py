@@ -3,9 +3,12 @@
 import pytest
 
 from tests.forms import Form, message, smtp
+from tests.journeys.conftest import ON_BOTH
 from tests.journeys.settings import eventually, go_live_scripted
 from tests.running import Platform, Portal
 from tests.servers.scripted import Scripted
+
+pytestmark = ON_BOTH
 
 WRONG_LOGIN = b"535 5.7.8 Bad credentials\r\n"
 

@@ -28,11 +28,12 @@ def upstream(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def hart(tmp_path: Path, upstream: int) -> Iterator[Portal]:
+def hart(tmp_path: Path, upstream: int, database_url: str) -> Iterator[Portal]:
     """A portal whose own server is the upstream, on a Letterhead that nobody else uses."""
     platform = Platform(
         tmp_path,
         {
+            "LETTERHEAD_DATABASE_URL": database_url,
             "LETTERHEAD_ALLOW_DESTINATIONS": f"127.0.0.1:{upstream}",
             "LETTERHEAD_CA_FILE": str(tmp_path / "authority.pem"),
         },

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.forms import message
+from tests.journeys.conftest import ON_BOTH
 from tests.journeys.settings import go_live_scripted
 from tests.running import Portal
 from tests.servers.scripted import Scripted
+
+pytestmark = ON_BOTH
 
 GONE = [{"email": "Gone@client.test"}]
 

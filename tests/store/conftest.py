@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -22,9 +21,9 @@ MakeLetter = Callable[..., Letter]
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'letterhead.db'}")
-    await made.migrate()
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """On SQLite and on PostgreSQL."""
+    made = Database(database_url)
     yield made
     await made.close()
 

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from alembic.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-import letterhead.store
 from letterhead.errors import Invalid, Misconfigured, StorageFull
 from letterhead.mail.portal import Role
 from letterhead.mail.secret import Secret
-from letterhead.store.database import Database
+from letterhead.store import migrating
+from letterhead.store.database import Database, kind_of
 from letterhead.store.keys import KeyFile
 from letterhead.store.store import Store
 from letterhead.store.tables import Moment
@@ -24,10 +23,7 @@ from tests.store.conftest import KEY, NOW
 
 
 async def test_migrations_make_the_tables_that_the_code_knows(database: Database) -> None:
-    config = Config()
-    folder = Path(letterhead.store.__file__).parent / "migrations"
-    config.set_main_option("script_location", str(folder))
-    config.attributes["url"] = database.url
+    config = migrating.config(kind_of(database.url), database.url)
 
     await asyncio.to_thread(command.check, config)  # raises where they differ
 
@@ -67,12 +63,21 @@ async def test_a_person_is_added_once(store: Store) -> None:
             await rows.add_person("ops@desk.test", Role.OPERATOR, None, NOW)
 
 
+FULL = {
+    "sqlite": (
+        "PRAGMA max_page_count = 1",
+        "CREATE TABLE more (id INTEGER, text TEXT)",
+        "INSERT INTO more VALUES (1, zeroblob(10000000))",
+    ),
+    "postgresql": ("DO 'BEGIN RAISE disk_full; END'",),  # what its server says of a full disk
+}
+
+
 async def test_a_full_disk_has_a_name(database: Database) -> None:
     with pytest.raises(StorageFull):
         async with database.accept() as writing:
-            await writing.execute(text("PRAGMA max_page_count = 1"))
-            await writing.execute(text("CREATE TABLE more (id INTEGER, text TEXT)"))
-            await writing.execute(text("INSERT INTO more VALUES (1, zeroblob(10000000))"))
+            for each in FULL[writing.dialect.name]:
+                await writing.execute(text(each))
 
 
 async def test_nothing_of_a_password_is_in_the_file(database: Database, store: Store) -> None:

@@ -1,9 +1,11 @@
 """The outbox: claimed once, settled once, freed when a worker dies, and never lost."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
 from letterhead.mail.letter import KeyReused, Lane, Receipt
@@ -191,6 +193,10 @@ async def test_the_hot_queries_use_their_indexes(
     store: Store, portal: Portal, letter: MakeLetter, database: Database
 ) -> None:
     await keep(store, portal, letter(100))
+    async with database.accept() as writing:
+        if writing.dialect.name == "postgresql":  # it goes by how many there are
+            await writing.execute(text(MANY))
+            await writing.execute(text("ANALYZE recipient"))
     queries = {
         "ix_recipient_waiting": (
             "SELECT id FROM recipient WHERE status = 'queued' AND portal_id = 1"
@@ -206,8 +212,22 @@ async def test_the_hot_queries_use_their_indexes(
 
     async with database.read() as reading:
         for index, query in queries.items():
-            plan = (await reading.execute(text(f"EXPLAIN QUERY PLAN {query}"))).all()
-            details = " ".join(row.detail for row in plan)
-            assert index in details
-            assert "SCAN" not in details
-            assert "TEMP B-TREE" not in details
+            plan = await explained(reading, query)
+            assert index in plan
+            assert not re.search("SCAN |Seq Scan|TEMP B-TREE|Sort", plan)
+
+
+MANY = """
+INSERT INTO recipient (id, message_id, portal_id, lane, email, copy, status, due, expires)
+SELECT number, (SELECT id FROM message), 1, 'live', 'anna@client.test', false,
+       CASE number % 100 WHEN 0 THEN 'queued' WHEN 1 THEN 'sending' ELSE 'sent' END, number, number
+FROM generate_series(1, 50000) AS number
+"""
+
+
+async def explained(reading: AsyncConnection, query: str) -> str:
+    """How the database goes about it."""
+    if reading.dialect.name == "sqlite":
+        rows = await reading.execute(text(f"EXPLAIN QUERY PLAN {query}"))
+        return "\n".join(row.detail for row in rows)
+    return "\n".join(await reading.scalars(text(f"EXPLAIN {query}")))

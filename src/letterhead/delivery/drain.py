@@ -13,6 +13,7 @@ from letterhead.delivery.attempt import Marks, Seat, envelope
 from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
+from letterhead.errors import Unavailable
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.outcome import Outcome, Returned, Stuck
 from letterhead.mail.sender import Platform
@@ -156,6 +157,8 @@ class Burst:
         try:
             mail = envelope(claim, content, self._route, self._drain.platform)
             self._note(await seat.send(claim, mail, self._lease))
+        except Unavailable as error:
+            log.warning("delivery waits for the store", reason=str(error))
         except Exception:
             # A fault of ours must not stop the others. The claim keeps its lease, and the
             # message comes round again.

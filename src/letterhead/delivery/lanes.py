@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from letterhead.errors import Unavailable
 from letterhead.mail.letter import LaneKey
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,9 @@ class Lanes:
         more = False
         try:
             more = await drain(lane)
-        except Exception:
+        except* Unavailable as error:
+            log.warning("lane waits for the store", portal=lane[0], reason=str(error.exceptions[0]))
+        except* Exception:
             # A fault of ours on one lane must not stop the others; the sweep comes back to it.
             log.exception("lane broke", portal=lane[0], lane=lane[1].value)
         finally:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead.errors import Unavailable
 from letterhead.mail.letter import Claim
 from letterhead.mail.outcome import Outcome
 
@@ -63,8 +64,10 @@ class Settler:
         while True:
             try:
                 await self._ledger.settle(group)
+            except Unavailable as error:
+                log.warning("outcomes wait for the store", count=len(group), reason=str(error))
             except Exception:
-                log.exception("outcomes wait for the store", outcomes=len(group))
-                await asyncio.sleep(_PAUSE)
+                log.exception("outcomes could not be written", count=len(group))
             else:
                 return
+            await asyncio.sleep(_PAUSE)

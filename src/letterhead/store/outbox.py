@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Select,
     Update,
     and_,
     bindparam,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from letterhead.mail import faults
@@ -94,17 +94,10 @@ class Outbox:
         self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
     ) -> Sequence[Claim]:
         """Take what is due on a lane, oldest first, under a lease with its end."""
-        ready = (
-            select(recipient.c.id)
-            .where(_waits_on(*lane, now))
-            .order_by(recipient.c.due, recipient.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("ready")
-        )
+        oldest = (recipient.c.due, recipient.c.id)
         take = (
             update(recipient)
-            .where(recipient.c.id.in_(select(ready.c.id)))
+            .where(recipient.c.id.in_(_some(_waits_on(*lane, now), order=oldest, limit=limit)))
             .values(
                 status=Status.SENDING.value,
                 lease=lease[0],
@@ -126,17 +119,19 @@ class Outbox:
 
     async def mark_dot(self, claim: Claim) -> bool:
         """Note that the final dot comes next; False if the lease has gone."""
-        return await self._change(
+        query = (
             update(recipient)
             .where(recipient.c.id == claim.id, recipient.c.lease == claim.lease)
             .values(dot_sent=True)
         )
+        return await self._database.settling(partial(_change, query=query))
 
     async def renew(self, lease: str, until: datetime) -> bool:
         """Keep what is held under a lease for longer."""
-        return await self._change(
+        query = (
             update(recipient).where(SENDING, recipient.c.lease == lease).values(lease_until=until)
         )
+        return await self._database.settling(partial(_change, query=query))
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
         """The lanes where mail is due."""
@@ -160,7 +155,7 @@ class Outbox:
         unsure = recipient.c.dot_sent
         query = (
             update(recipient)
-            .where(recipient.c.id.in_(select(recipient.c.id).where(over).limit(_AT_ONCE)))
+            .where(recipient.c.id.in_(_some(over)))
             .values(
                 status=case((unsure, Status.UNCERTAIN.value), else_=Status.QUEUED.value),
                 lease=None,
@@ -168,30 +163,18 @@ class Outbox:
             )
             .returning(recipient.c.id, recipient.c.message_id, unsure)
         )
-        async with self._database.settle() as writing:
-            rows = (await writing.execute(query)).all()
-            left = [row for row in rows if row.dot_sent]
-            await _note(writing, left, EventKind.UNCERTAIN, fault="connection-lost", now=now)
-        return len(rows)
+        return await self._database.settling(partial(_free, query=query, now=now))
 
     async def expire(self, now: datetime) -> int:
         """Give up what was tried for too long; the clock stands still where mail is held."""
         held = exists().where(connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id]))
-        ready = select(recipient.c.id).where(QUEUED, recipient.c.expires <= now, ~held)
         query = (
             update(recipient)
-            .where(recipient.c.id.in_(ready.limit(_AT_ONCE)))
+            .where(recipient.c.id.in_(_some(QUEUED, recipient.c.expires <= now, ~held)))
             .values(status=Status.FAILED.value, fault="expired", settled_at=now)
             .returning(recipient.c.id, recipient.c.message_id)
         )
-        async with self._database.settle() as writing:
-            rows = (await writing.execute(query)).all()
-            await _note(writing, rows, EventKind.FAILED, fault="expired", now=now)
-        return len(rows)
-
-    async def _change(self, query: Update) -> bool:
-        async with self._database.settle() as writing:
-            return (await writing.execute(query)).rowcount > 0
+        return await self._database.settling(partial(_expire, query=query, now=now))
 
 
 def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401
@@ -202,6 +185,38 @@ def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:
         columns.lane == lane.value,
         columns.due <= now,
     )
+
+
+def _some(
+    *conditions: ColumnElement[bool],
+    order: Sequence[ColumnElement[Any]] = (),
+    limit: int = _AT_ONCE,
+) -> Select[str]:
+    """
+    The ids of some recipients, without those that another transaction is busy with.
+
+    A CTE, since PostgreSQL may run a subquery with a limit more than once.
+    """
+    query = select(recipient.c.id).where(*conditions).order_by(*order).limit(limit)
+    some = query.with_for_update(skip_locked=True).cte("some")
+    return select(some.c.id)
+
+
+def _change(writing: Connection, query: Update) -> bool:
+    return writing.execute(query).rowcount > 0
+
+
+def _free(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> int:
+    rows = writing.execute(query).all()
+    left = [row for row in rows if row.dot_sent]
+    _note(writing, left, EventKind.UNCERTAIN, fault="connection-lost", now=now)
+    return len(rows)
+
+
+def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> int:
+    rows = writing.execute(query).all()
+    _note(writing, rows, EventKind.FAILED, fault="expired", now=now)
+    return len(rows)
 
 
 def _take(take: ReturningUpdate[str], writing: Connection) -> Sequence[Row[Any]]:
@@ -215,6 +230,8 @@ def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, b
 
 
 def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
+    # In one order: so transactions that write some of the same rows wait, and do not block.
+    outcomes = sorted(outcomes, key=lambda each: each[0].id)
     given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
     settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
     if settled:
@@ -339,8 +356,8 @@ def _fault(outcome: Outcome) -> str | None:
             return None
 
 
-async def _note(
-    writing: AsyncConnection,
+def _note(
+    writing: Connection,
     rows: Sequence[Row[Any]],
     kind: EventKind,
     *,
@@ -349,7 +366,7 @@ async def _note(
 ) -> None:
     if rows:
         shared = {"kind": kind.value, "at": now, "fault": faults.by_code(fault).code}
-        await writing.execute(
+        writing.execute(
             insert(event),
             [{"message_id": row.message_id, "recipient_id": row.id, **shared} for row in rows],
         )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
@@ -20,9 +21,13 @@ from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.settings import SettingsRows
 from letterhead.store.suppressions import SuppressionRows
+from letterhead.store.tables import portal as rows
 from letterhead.store.vault import Vault
 
 _AT_ONCE = 100  # passwords that are sealed anew in one transaction
+
+# Locked, but not against rows that point to it: mail comes in meanwhile.
+_ROW = select(rows.c.id).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,9 @@ class Store:
 
     @asynccontextmanager
     async def portal(self, portal: Portal) -> AsyncIterator[Desk]:
-        """Change what one portal has."""
+        """Change what one portal has; others who change it wait, its mail does not."""
         async with self._database.accept() as connection:
+            await connection.execute(_ROW.where(rows.c.id == portal.id))
             yield self._desk(connection, portal)
 
     @asynccontextmanager
@@ -93,19 +99,19 @@ class Store:
     async def reseal(self) -> int:
         """Seal every password anew that an older key sealed; says how many there were."""
         async with self._database.read() as connection:
-            rows = await PasswordRows(connection, self.vault).outdated()
+            old = await PasswordRows(connection, self.vault).outdated()
         done = 0
-        for start in range(0, len(rows), _AT_ONCE):
+        for start in range(0, len(old), _AT_ONCE):
             async with self._database.accept() as connection:
                 passwords = PasswordRows(connection, self.vault)
-                done += sum([await passwords.reseal(row) for row in rows[start : start + _AT_ONCE]])
+                done += sum([await passwords.reseal(row) for row in old[start : start + _AT_ONCE]])
         return done
 
     async def outdated(self) -> list[str]:
         """The portals with a password that an older key still seals."""
         async with self._database.read() as connection:
-            rows = await PasswordRows(connection, self.vault).outdated()
-        return list(dict.fromkeys(row.slug for row in rows))
+            found = await PasswordRows(connection, self.vault).outdated()
+        return list(dict.fromkeys(row.slug for row in found))
 
     def _desk(self, connection: AsyncConnection, portal: Portal) -> Desk:
         return Desk(

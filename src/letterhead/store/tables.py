@@ -48,6 +48,11 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
+# SQLite counts in 64 bits anyway, but by the name `Integer` only.
+Number = BigInteger().with_variant(Integer, "sqlite")
+# Sorted by its bytes, as SQLite does, whatever the language of the database.
+Slug = String(64).with_variant(String(64, collation="C"), "postgresql")
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -61,7 +66,7 @@ portal = Table(
     "portal",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("slug", String(64), nullable=False, unique=True),
+    Column("slug", Slug, nullable=False, unique=True),
     Column("name", String(200), nullable=False),
     Column("created_at", Moment, nullable=False),
     # Which of its settings are live (0 is the platform's route), being prepared, and given out.
@@ -275,7 +280,7 @@ body = Table(
 event = Table(
     "event",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Number, primary_key=True),
     Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
     Column("recipient_id", String(32), nullable=False),
     Column("kind", String(20), nullable=False),

@@ -25,7 +25,11 @@ def upgrade() -> None:
     op.create_table(
         "portal",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("slug", sa.String(length=64), nullable=False),
+        sa.Column(
+            "slug",
+            sa.String(length=64).with_variant(sa.String(64, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("live_version", sa.Integer(), server_default="0", nullable=False),
@@ -123,7 +127,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "event",
-        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("message_id", sa.String(length=32), nullable=False),
         sa.Column("recipient_id", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),

@@ -1,0 +1,131 @@
+"""Moving an installation from SQLite to PostgreSQL: all of it or nothing, and checked."""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Row, Table, func, insert, select, text
+from sqlalchemy.engine import Connection, make_url
+
+from letterhead.errors import Conflict, Misconfigured
+from letterhead.store import migrating, postgresql, sqlite
+from letterhead.store.promises import Promise
+from letterhead.store.tables import metadata
+
+_AT_ONCE = 500  # rows
+
+Progress = Callable[[str, int, int], None]  # a table, how many of its rows are there, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A table that was copied; the digest is the same on both sides."""
+
+    table: str
+    rows: int
+    digest: str
+
+
+def copy(source: str, target: str, progress: Progress) -> Sequence[Copied]:
+    """
+    Copy every row from a SQLite file into an empty PostgreSQL database.
+
+    Misconfigured if one of them is not of that kind, or not of this version; Conflict if the
+    source is being served, or there is something in the target.
+    """
+    file = _file(source)
+    if not target.startswith("postgresql"):
+        raise Misconfigured("LETTERHEAD_DATABASE_URL: name the PostgreSQL database to copy into.")
+    with _still(file), migrating.explained():
+        migrating.demand_newest(sqlite, source)
+        migrating.upgrade(postgresql, target)
+        with _connected(source, target) as (reading, writing):
+            _demand_empty(writing)
+            return [_table(reading, writing, each, progress) for each in metadata.sorted_tables]
+
+
+def _file(source: str) -> Path:
+    name = make_url(source).database if source.startswith("sqlite:///") else None
+    if not name or not Path(name).is_file():
+        raise Misconfigured(f"--copy-from: there is no SQLite file {source!r} (sqlite:///PATH).")
+    return Path(name)
+
+
+@contextmanager
+def _still(file: Path) -> Iterator[None]:
+    """Refuse while a service works with the file: what it accepts meanwhile would be left there."""
+    with (file.parent / "serve.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            message = f"A service works with {file}: stop it first."
+            raise Conflict(message) from error
+        yield
+
+
+@contextmanager
+def _connected(source: str, target: str) -> Iterator[tuple[Connection, Connection]]:
+    old = sqlite.engine(source, Promise.READ)
+    new = postgresql.engine(target, Promise.ACCEPT)
+    try:
+        with old.begin() as reading, new.begin() as writing:
+            yield reading, writing
+    finally:
+        old.dispose()
+        new.dispose()
+
+
+def _demand_empty(writing: Connection) -> None:
+    for table in metadata.sorted_tables:
+        if writing.scalar(select(table).limit(1)) is not None:
+            raise Conflict(f"There are rows in the table {table.name} already: nothing was copied.")
+
+
+def _table(reading: Connection, writing: Connection, table: Table, progress: Progress) -> Copied:
+    total, done, keys = _count(reading, table), 0, table.columns.keys()
+    progress(table.name, done, total)
+    for part in reading.execute(select(table)).partitions(_AT_ONCE):
+        writing.execute(insert(table), [dict(zip(keys, each, strict=True)) for each in part])
+        done += len(part)
+        progress(table.name, done, total)
+    _continue_counting(writing, table)
+    before, after = _digest(reading, table), _digest(writing, table)
+    if (total, before) != (_count(writing, table), after):
+        raise Conflict(f"The table {table.name} is not the same after copying: nothing was kept.")
+    return Copied(table.name, done, after)
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _continue_counting(writing: Connection, table: Table) -> None:
+    """Let numbers that the database gives go on behind those that are there."""
+    column = table.autoincrement_column
+    if column is None:
+        return
+    sequence = func.pg_get_serial_sequence(table.name, column.name)
+    highest = select(func.coalesce(func.max(column), 0) + 1).scalar_subquery()
+    writing.execute(select(func.setval(sequence, highest, text("false"))))
+
+
+def _digest(connection: Connection, table: Table) -> str:
+    """A digest of all rows, in whatever order they come."""
+    total = 0
+    for part in connection.execute(select(table)).partitions(_AT_ONCE):
+        total += sum(_row_digest(each) for each in part)
+    return f"{total % (1 << 256):064x}"
+
+
+def _row_digest(row: Row[Any]) -> int:
+    raw = json.dumps(list(row), sort_keys=True, default=_plain)
+    return int.from_bytes(hashlib.sha256(raw.encode()).digest())
+
+
+def _plain(value: object) -> str:
+    return value.hex() if isinstance(value, bytes | memoryview) else str(value)

@@ -1,0 +1,226 @@
+"""PostgreSQL as the database: it is killed under load, and it is not made ready by accident."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import httpx
+import pytest
+
+from tests.conftest import open_folder
+from tests.forms import message
+from tests.journeys.settings import eventually, go_live_scripted
+from tests.running import Platform, Portal
+from tests.servers import postgresql
+from tests.servers.certificates import Certificates
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.scripted import Scripted
+from tests.test_cli import Done
+
+KILLS = 3
+
+
+@pytest.fixture
+def own() -> Iterator[PostgreSQL]:
+    """A server of this test's own, which flushes as in real life."""
+    postgresql.demand()
+    server = postgresql.start(open_folder("postgresql"), quick=False)
+    yield server
+    server.end()
+
+
+class Load:
+    """Somebody who hands in one message after the other, and repeats what was not taken."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.accepted: list[str] = []
+        self.refused: list[int] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            answer = self._portal.ask("POST", "/messages", message(f"Mail {len(self.accepted)}"))
+            if answer.status_code == httpx.codes.ACCEPTED:
+                self.accepted.append(answer.json()["id"])
+            else:
+                self.refused.append(answer.status_code)
+                time.sleep(0.05)
+
+    def wait_for(self, count: int, seconds: float) -> None:
+        """Wait until so many more were accepted."""
+        wanted, ends = len(self.accepted) + count, time.monotonic() + seconds
+        while len(self.accepted) < wanted:
+            assert time.monotonic() < ends, f"{len(self.accepted)}, refused: {self.refused[-3:]}"
+            time.sleep(0.02)
+
+
+def test_killed_under_load_it_loses_nothing_and_mail_flows_again(
+    own: PostgreSQL, tmp_path: Path
+) -> None:
+    url = own.made()
+    assert Done(tmp_path / "data", "migrate", LETTERHEAD_DATABASE_URL=url).code == 0
+    platform = Platform(tmp_path, {"LETTERHEAD_DATABASE_URL": url})
+    portal, ready = platform.portal("hart"), list[int]()
+
+    with Load(portal) as load:
+        for _ in range(KILLS):
+            load.wait_for(50, seconds=30)
+            own.kill()
+            time.sleep(1)
+            ready.append(platform.http.get("/readyz").status_code)
+            own.start()
+            load.wait_for(1, seconds=10)
+    for each in load.accepted:
+        portal.wait_for(each, "captured")
+    platform.stop()
+
+    assert ready == [503] * KILLS
+    assert set(load.refused) == {503}
+    assert len(platform.captured()) >= len(load.accepted)
+    assert platform.errors() == []
+
+
+def test_tables_are_not_made_by_a_start(own: PostgreSQL, tmp_path: Path) -> None:
+    url = own.made()
+
+    refused = Done(tmp_path, "serve", LETTERHEAD_DATABASE_URL=url)
+    doctor = Done(tmp_path, "portal", "list", LETTERHEAD_DATABASE_URL=url)
+
+    for each in (refused, doctor):
+        assert (each.code, each.out) == (1, "")
+        assert each.err == (
+            "letterhead: The tables of the database are not up to date: run `letterhead migrate`"
+            " first.\n"
+        )
+
+
+def test_a_database_is_served_by_one_process(own: PostgreSQL, tmp_path: Path) -> None:
+    url = own.made()
+    Done(tmp_path, "migrate", LETTERHEAD_DATABASE_URL=url)
+    platform = Platform(tmp_path, {"LETTERHEAD_DATABASE_URL": url})
+
+    second = Done(tmp_path / "other", "serve", LETTERHEAD_DATABASE_URL=url)
+    platform.stop()
+
+    assert second.code == 1
+    assert second.err == "letterhead: Another process serves this database already.\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://127.0.0.1:9/letterhead", "refused"),
+        ("postgresql://nowhere.invalid/letterhead", "resolve"),
+        ("mysql://127.0.0.1/letterhead", "LETTERHEAD_DATABASE_URL"),
+    ],
+)
+def test_a_database_that_is_not_there_is_one_line(tmp_path: Path, url: str, says: str) -> None:
+    refused = Done(tmp_path, "serve", LETTERHEAD_DATABASE_URL=url)
+
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    assert says in refused.err
+
+
+def everything(platform: Platform, portal: Portal) -> list[object]:
+    """What the doors show of an installation."""
+    messages = portal.call("GET", "/messages")["items"]
+    events = [portal.call("GET", f"/messages/{each['id']}/events") for each in messages]
+    lists = [portal.call("GET", path) for path in ("/suppressions", "/portals")]
+    return [messages, events, lists, portal.settings(), platform.http.get("/v1/portals").json()]
+
+
+@pytest.fixture
+def settings(certs: Certificates) -> dict[str, str]:
+    return {
+        "LETTERHEAD_ALLOW_DESTINATIONS": "127.0.0.1",
+        "LETTERHEAD_CA_FILE": str(certs.authority),
+    }
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path, server: Scripted, settings: dict[str, str]) -> Portal:
+    """A portal with mail that was sent, that failed, and that is held."""
+    portal = Platform(tmp_path, settings).portal("hart", "Hart & C\u00f6")
+    go_live_scripted(portal, server)
+    server.answers["RCPT"] = b"550 5.1.1 User unknown\r\n"
+    portal.wait_for(portal.send(message("Fails", to=[{"email": "gone@client.test"}])), "failed")
+    server.answers.clear()
+    portal.wait_for(portal.send(message("Arrives \u2713")), "sent")
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+    for each in list(server.sessions):
+        each.close()
+    portal.wait_for(portal.send(message("Waits")), "held")
+    eventually(lambda: portal.call("GET", "/messages?status=captured")["items"])  # people are told
+    return portal
+
+
+def test_an_installation_moves_from_sqlite(
+    own: PostgreSQL, tmp_path: Path, on_sqlite: Portal, settings: dict[str, str], server: Scripted
+) -> None:
+    before, url = everything(on_sqlite.platform, on_sqlite), own.made()
+    words = ("migrate", "--json", "--copy-from", f"sqlite:///{tmp_path}/data/letterhead.db")
+    busy = Done(tmp_path / "data", *words, LETTERHEAD_DATABASE_URL=url)
+    on_sqlite.platform.stop()
+
+    moved = Done(tmp_path / "data", *words, LETTERHEAD_DATABASE_URL=url)
+    again = Done(tmp_path / "data", *words, LETTERHEAD_DATABASE_URL=url)
+    there = Portal(Platform(tmp_path, {**settings, "LETTERHEAD_DATABASE_URL": url}), "hart")
+    after = everything(there.platform, there)
+    goes_on(there, server)
+    there.platform.stop()
+
+    assert (busy.code, "stop it first" in busy.err) == (1, True)
+    assert (again.code, "already" in again.err) == (1, True)
+    assert moved.code == 0
+    assert {each["table"]: each["rows"] for each in json.loads(moved.out)}["message"] >= 4
+    assert after == before
+
+
+def goes_on(portal: Portal, server: Scripted) -> None:
+    """Held mail flows, new mail is taken, and new portals get numbers that nobody has."""
+    [waiting] = portal.call("GET", "/messages?status=held")["items"]
+    del server.answers["AUTH"]
+    portal.change("resume")
+    portal.wait_for(waiting["id"], "sent")
+    portal.wait_for(portal.send(message("Fresh")), "sent")
+    portal.platform.portal("another")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("sqlite:////nowhere/letterhead.db", "no SQLite file"),
+        ("postgresql://127.0.0.1/x", "no SQLite file"),
+    ],
+)
+def test_what_cannot_be_copied_is_one_line(
+    own: PostgreSQL, tmp_path: Path, source: str, says: str
+) -> None:
+    url = own.made()
+
+    refused = Done(tmp_path, "migrate", "--copy-from", source, LETTERHEAD_DATABASE_URL=url)
+
+    assert (refused.code, refused.err.count("\n"), says in refused.err) == (1, 1, True)
+
+
+def test_sqlite_is_not_copied_into_sqlite(tmp_path: Path) -> None:
+    Done(tmp_path, "migrate")
+
+    refused = Done(tmp_path, "migrate", "--copy-from", f"sqlite:///{tmp_path / 'letterhead.db'}")
+
+    assert refused.code == 1
+    assert "PostgreSQL" in refused.err
