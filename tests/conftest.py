@@ -97,13 +97,14 @@ def postgres() -> Iterator[PostgreSQL]:
     folder = open_folder("postgresql")
     server = postgresql.start(folder)
     server.run("CREATE DATABASE migrated TEMPLATE template0")
-    asyncio.run(_migrated(server.url("migrated")))
+    asyncio.run(migrated(server.url("migrated")))
     yield server
     server.end()
     shutil.rmtree(folder)
 
 
-async def _migrated(url: str) -> None:
+async def migrated(url: str) -> None:
+    """Make the tables of a database."""
     made = Database(url)
     await made.migrate()
     await made.close()
@@ -114,7 +115,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """A database of the test's own, with its tables: whatever uses it runs on both."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'letterhead.db'}"
-        asyncio.run(_migrated(url))
+        asyncio.run(migrated(url))
         yield url
         return
     server: PostgreSQL = request.getfixturevalue("postgres")

@@ -7,13 +7,14 @@ and what was forgotten was over.
 
 import asyncio
 import shutil
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
-from functools import cache
+from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,6 +23,7 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 from sqlalchemy import select
 
@@ -51,6 +53,8 @@ from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
 from letterhead.store.tables import recipient
 from letterhead.store.vault import Vault
+from tests.conftest import migrated
+from tests.servers.postgresql import PostgreSQL
 from tests.store.conftest import NOW
 
 T = TypeVar("T")
@@ -71,28 +75,17 @@ FORM = SmtpSettings(
 CLASSES = st.sampled_from([MessageClass.BUSINESS, MessageClass.BUSINESS, MessageClass.SYSTEM])
 
 
-@cache
-def template() -> Path:
-    """A migrated database, to be copied."""
-    path = Path(mkdtemp(prefix="letterhead-books-")) / "letterhead.db"
-
-    async def migrate() -> None:
-        database = Database(f"sqlite:///{path}")
-        await database.migrate()
-        await database.close()
-
-    asyncio.run(migrate())
-    return path
+Make = Callable[[], AbstractContextManager[str]]  # gives the URL of a migrated database
 
 
 class Books(RuleBasedStateMachine):
     """A portal whose mail meets everything that may happen to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, make: Make) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.folder = Path(mkdtemp(prefix="letterhead-books-"))
-        shutil.copy(template(), self.folder / "letterhead.db")
+        self.open = ExitStack()
+        self.url = self.open.enter_context(make())
         self.now = NOW
         self.ids = Ids()
         self.ring = [new_key()]
@@ -109,7 +102,7 @@ class Books(RuleBasedStateMachine):
         self.run(self._begin())
 
     async def _begin(self) -> None:
-        self.database = Database(f"sqlite:///{self.folder / 'letterhead.db'}")
+        self.database = Database(self.url)
         self.store = Store(self.database, Vault(lambda: self.ring))
         self.outbox, self.connections = Outbox(self.database), Connections(self.database)
         async with self.store.platform() as rows:
@@ -126,7 +119,7 @@ class Books(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.database.close())
         self.loop.close()
-        shutil.rmtree(self.folder)
+        self.open.close()
 
     # ------------------------------------------------------------ what may happen
 
@@ -361,10 +354,33 @@ class Books(RuleBasedStateMachine):
             return (await reading.execute(select(recipient))).all()
 
 
-TestBooks = Books.TestCase
-TestBooks.settings = settings(
-    max_examples=30,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Makes databases."""
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgres")
+        return partial(server.database, "migrated")
+    template = tmp_path / "template.db"
+    asyncio.run(migrated(f"sqlite:///{template}"))
+
+    @contextmanager
+    def copied() -> Iterator[str]:
+        copy = tmp_path / "letterhead.db"
+        shutil.copy(template, copy)
+        yield f"sqlite:///{copy}"
+        for each in tmp_path.glob("letterhead.db*"):
+            each.unlink()
+
+    return copied
+
+
+def test_the_books_balance(make: Make) -> None:
+    run_state_machine_as_test(
+        lambda: Books(make),  # type: ignore[arg-type] # a factory will do
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
