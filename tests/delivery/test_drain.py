@@ -42,7 +42,8 @@ class World:
         self.outcomes: list[Settled] = []
         self.sent: list[Envelope] = []
         self.stuck: list[Stuck] = []
-        self.recoveries = 0
+        self.recoveries = self.probes = 0
+        self.at_sign_in: Answer | None = None
         self.trouble: Trouble | None = None
         self.now = NOW
         self.connections = 3
@@ -77,7 +78,11 @@ class World:
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         self.stuck.append(stuck)
         self.trouble = Trouble(
-            paused=True, since=now, due=now + timedelta(minutes=5), failures=1, fault="x"
+            paused=True,
+            since=now,
+            due=now + timedelta(minutes=5),
+            failures=1,
+            fault="login-refused",
         )
         return self.trouble
 
@@ -109,6 +114,10 @@ class World:
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         raise AssertionError("no test was begun")
+
+    async def probe(self) -> Answer | None:
+        self.probes += 1
+        return self.at_sign_in
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -163,7 +172,7 @@ async def test_a_refused_login_is_tried_once_and_everything_goes_back() -> None:
 async def test_a_connection_that_waits_is_left_alone() -> None:
     world = World(5)
     world.trouble = Trouble(
-        paused=True, since=NOW, due=NOW + timedelta(seconds=1), failures=1, fault="x"
+        paused=True, since=NOW, due=NOW + timedelta(seconds=1), failures=1, fault="login-refused"
     )
 
     await drained(world)
@@ -173,7 +182,7 @@ async def test_a_connection_that_waits_is_left_alone() -> None:
 
 async def test_a_connection_whose_time_has_come_is_tried_with_one_mail_then_with_all() -> None:
     world = World(5)
-    world.trouble = Trouble(paused=True, since=NOW, due=NOW, failures=1, fault="x")
+    world.trouble = Trouble(paused=True, since=NOW, due=NOW, failures=1, fault="login-refused")
 
     await drained(world)
 
@@ -183,11 +192,38 @@ async def test_a_connection_whose_time_has_come_is_tried_with_one_mail_then_with
 
 async def test_a_connection_that_still_fails_costs_one_mail_a_try() -> None:
     world = World(5, lambda _: REFUSED)
-    world.trouble = Trouble(paused=True, since=NOW, due=NOW, failures=1, fault="x")
+    world.trouble = Trouble(paused=True, since=NOW, due=NOW, failures=1, fault="login-refused")
 
     await drained(world)
 
     assert (len(world.sent), len(world.waiting)) == (1, 4)
+
+
+@pytest.mark.parametrize(("answer", "recoveries"), [(None, 1), (REFUSED, 0)])
+async def test_where_no_mail_waits_a_sign_in_is_the_probe(
+    answer: Answer | None, recoveries: int
+) -> None:
+    world = World(0)
+    world.at_sign_in = answer
+    world.trouble = Trouble(paused=True, since=NOW, due=NOW, failures=1, fault="login-refused")
+
+    await drained(world)
+
+    assert (world.probes, world.recoveries) == (1, recoveries)
+    assert len(world.stuck) == 1 - recoveries
+
+
+@pytest.mark.parametrize(
+    ("fault", "paused"),
+    [("relay-denied", True), ("sender-not-allowed", True), ("login-refused", False)],
+)
+async def test_what_a_sign_in_cannot_tell_waits_for_a_mail(fault: str, *, paused: bool) -> None:
+    world = World(0)
+    world.trouble = Trouble(paused=paused, since=NOW, due=NOW, failures=1, fault=fault)
+
+    await drained(world)
+
+    assert (world.probes, world.recoveries) == (0, 0)
 
 
 async def test_a_connection_that_breaks_in_the_middle_stops_the_rest() -> None:

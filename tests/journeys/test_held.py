@@ -65,6 +65,21 @@ def test_people_are_told_once_and_once_when_it_is_over(hart: Portal, server: Scr
 
 
 @pytest.mark.usefixtures("form")
+def test_a_sign_in_tells_that_it_is_over_where_no_mail_waits(
+    hart: Portal, server: Scripted
+) -> None:
+    hold(hart, "One")
+    hart.call("POST", f"/portals/{hart.slug}/held/discard")
+    del server.answers["AUTH"]
+
+    hart.change("resume")
+    eventually(lambda: hart.settings()["connection"]["state"] == "active")
+    eventually(lambda: told(hart) == [STOPPED, FLOWS])
+
+    assert server.taken == []
+
+
+@pytest.mark.usefixtures("form")
 def test_what_people_are_told_leaves_by_the_platform_s_route(hart: Portal) -> None:
     hold(hart, "One")
 

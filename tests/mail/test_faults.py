@@ -282,3 +282,21 @@ def test_a_fault_is_shown_with_the_reply_of_the_server() -> None:
     assert found.keys() == {
         *("code", "title", "meaning", "who", "steps", "fields", "retry", "reply"),
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "shows"),
+    [
+        ("login-refused", True),
+        ("certificate-not-valid", True),
+        ("no-starttls", True),
+        ("password-locked", True),
+        ("server-not-found", True),
+        ("relay-denied", False),
+        ("sender-not-allowed", False),
+        ("connector-missing", False),
+        ("unexpected-break", False),
+    ],
+)
+def test_whether_a_sign_in_tells_that_a_fault_is_over(code: str, *, shows: bool) -> None:
+    assert faults.shows_at_sign_in(code) is shows

@@ -14,6 +14,7 @@ from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
 from letterhead.errors import Unavailable
+from letterhead.mail import faults
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.outcome import Outcome, Returned, Stuck
 from letterhead.mail.sender import Platform
@@ -89,9 +90,20 @@ class Drain:
         limit = 1 if route.trouble or lane[1] is Lane.TEST else BATCH
         claims = await self.outbox.claim(lane, (lease.token, lease.until), limit=limit, now=now)
         if not claims:
+            await self._probe(route)
             return False
         async with lease.kept(self.outbox):
             return await self._work(lane, route, claims, lease)
+
+    async def _probe(self, route: Route) -> None:
+        """Look whether a paused connection works again, where no mail waits that would tell."""
+        trouble = route.trouble
+        if trouble is None or not trouble.paused or not faults.shows_at_sign_in(trouble.fault):
+            return
+        way = await self.ways.of(route)
+        answer = await way.probe()
+        fault = faults.of(answer, provider=route.provider) if answer else None
+        await self._conclude(route, Stuck(answer, fault) if answer and fault else None)
 
     async def _work(
         self, lane: LaneKey, route: Route, claims: Sequence[Claim], lease: Lease

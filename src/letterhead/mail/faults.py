@@ -118,6 +118,11 @@ def told_by(fault: Fault) -> Sequence[When]:
     return [row.when for row in rows() if row.fault is fault]
 
 
+def shows_at_sign_in(code: str) -> bool:
+    """Whether a sign-in that goes well proves that a fault is over: no mail has to be risked."""
+    return all(each.is_early for each in told_by(by_code(code)))
+
+
 def shown(fault: Fault, reply: Mapping[str, Any] | None) -> dict[str, Any]:
     """A fault as people and programs are shown it, with the server's reply."""
     return {

@@ -7,6 +7,8 @@ from typing import Any
 
 from letterhead.mail.reply import Answer, Break, Reply
 
+_EARLY_STAGES = frozenset({"resolve", "connect", "encrypt", "sign_in"})
+_EARLY_KINDS = frozenset({"no_address", "no_starttls", "certificate", "tls", "no_auth", "locked"})
 _UNKNOWN = frozenset({"", "other"})  # providers that tell nothing of who is speaking
 
 
@@ -71,6 +73,13 @@ class When:
         # A number means different things at different stages; a sentence seldom does.
         guessed = heard.anywhere and by is not By.CODE
         return (by, speaker) if guessed or self._is_at(heard.reply) else None
+
+    @property
+    def is_early(self) -> bool:
+        """Whether these answers come before the first mail: until sign-in at the latest."""
+        if self.stages:
+            return self.stages <= _EARLY_STAGES
+        return bool(self.kinds) and self.kinds <= _EARLY_KINDS
 
     def _is_at(self, answer: Answer) -> bool:
         return not self.stages or answer.stage.value in self.stages

@@ -27,7 +27,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from letterhead.mail import faults
 from letterhead.mail.address import Mailbox
 from letterhead.mail.event import EventKind
-from letterhead.mail.letter import Claim, Lane, LaneKey
+from letterhead.mail.faults import shows_at_sign_in
+from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import (
     Deferred,
@@ -134,7 +135,7 @@ class Outbox:
         return await self._database.settling(partial(_change, query=query))
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
-        """The lanes where mail is due."""
+        """The lanes where mail is due, or a paused connection may be looked at by signing in."""
         found: list[LaneKey] = []
         async with self._database.read() as reading:
             for lane in Lane:
@@ -143,7 +144,8 @@ class Outbox:
                     (portal_id, lane)
                     for portal_id in await reading.scalars(select(portal.c.id).where(due))
                 ]
-        return found
+            paused = (await reading.execute(_paused(now))).all()
+        return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
 
     async def free(self, now: datetime, *, everything: bool = False) -> int:
         """
@@ -175,6 +177,13 @@ class Outbox:
             .returning(recipient.c.id, recipient.c.message_id)
         )
         return await self._database.settling(partial(_expire, query=query, now=now))
+
+
+def _paused(now: datetime) -> Select[int, str]:
+    """The paused connections of portals that may be tried again."""
+    columns = connection.c
+    rests = columns.due > now
+    return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
 
 
 def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401

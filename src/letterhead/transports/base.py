@@ -44,6 +44,10 @@ class Transport(Protocol):
         """Do the same over a new session with short time-outs, and tell each stage to `watch`."""
         ...
 
+    async def probe(self) -> Answer | None:
+        """Open a new session and sign in; None if that works, else what went wrong."""
+        ...
+
     async def close(self) -> None:
         """Take leave of every open session."""
         ...

@@ -39,6 +39,10 @@ class CaptureTransport:
         watch(Passed(Stage.MESSAGE, ok=ok, ms=ms, detail=detail))
         return answer
 
+    async def probe(self) -> Answer | None:
+        """There is nobody to sign in to."""
+        return None
+
     async def close(self) -> None:
         """There is nothing to close."""
 

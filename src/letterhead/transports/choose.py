@@ -81,6 +81,9 @@ class Locked:
         watch(Passed(Stage.SIGN_IN, ok=False, ms=0.0, detail=_LOCKED))
         return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)
 
+    async def probe(self) -> Answer | None:
+        return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)
+
     async def close(self) -> None:
         """There is nothing to close."""
 

@@ -49,6 +49,18 @@ class SmtpTransport:
             handover.failed(answer)
         return answer
 
+    async def probe(self) -> Answer | None:
+        """Open a session and sign in; it is kept for the next message."""
+        handover = Handover(BRISK)
+        async with self._seats:
+            try:
+                self._sessions.keep(await self._sessions.fresh(handover))
+            except Declined as declined:
+                return declined.answer
+            except Unreachable as error:
+                return handover.broken(error)
+        return None
+
     async def close(self) -> None:
         await self._sessions.close()
 
