@@ -3,35 +3,26 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from letterhead.delivery.drain import Drain
-from letterhead.delivery.rehearsal import Rehearsal
-from letterhead.delivery.settling import Settler
 from letterhead.mail import faults
 from letterhead.mail.faults import Fault, Repair
-from letterhead.mail.letter import Lane, Letter, Route, Trouble
+from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
-from letterhead.mail.portal import Ids, Portal
 from letterhead.mail.proof import Proof
 from letterhead.mail.reply import Stage
-from letterhead.mail.sender import Platform
 from letterhead.mail.settings import KeepPassword, SmtpSettings
-from letterhead.store.connections import Connections
 from letterhead.store.database import Database
-from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
-from letterhead.transports.base import Transport
 from tests.examples import EXAMPLES, Example
 from tests.servers.scripted import Scripted
-from tests.store.conftest import KEY, NOW, letter_of
+from tests.store.conftest import KEY, NOW
 from tests.transports.conftest import MakeWay
+from tests.transports.office import Left, Office
 
 STEPS = {
     Stage.CONNECT: "greeting",
@@ -41,72 +32,6 @@ STEPS = {
     Stage.RECIPIENT: "RCPT",
     Stage.MESSAGE: "dot",
 }
-DESK = Platform("Desk", "no-reply@desk.test")
-
-
-@dataclass(frozen=True, slots=True)
-class OneWay:
-    """The way out, whatever the route is."""
-
-    way: Transport
-
-    async def of(self, route: Route) -> Transport:
-        return self.way
-
-    def fresh(self, route: Route) -> Transport:
-        return self.way
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """How everything stands after a burst."""
-
-    trouble: Trouble | None
-    recipients: list[Any]
-
-    def __getattr__(self, name: str) -> list[Any]:
-        return [getattr(each, name) for each in self.recipients]
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """A portal with a store of its own, that sends by one server of a provider."""
-
-    database: Database
-    store: Store
-    portal: Portal
-    way: Transport
-
-    async def keep(self, count: int, message_class: MessageClass) -> Letter:
-        made = letter_of(self.portal, Ids(), count, message_class=message_class)
-        async with self.store.portal(self.portal) as desk:
-            await desk.letters.add(made)
-        return made
-
-    async def drain(self, lane: Lane) -> None:
-        outbox, connections = Outbox(self.database), Connections(self.database)
-        settler, ways = Settler(outbox), OneWay(self.way)
-        rehearsal = Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: NOW)
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-            settling = tasks.create_task(settler.run())
-            await Drain(
-                outbox=outbox,
-                connections=connections,
-                ways=ways,
-                settler=settler,
-                rehearsal=rehearsal,
-                platform=DESK,
-                clock=lambda: NOW,
-            )((self.portal.id, lane))
-            settling.cancel()
-
-    async def left(self, letter: Letter) -> Left:
-        route = await Connections(self.database).route((self.portal.id, letter.lane), NOW)
-        async with self.store.look(self.portal) as desk:
-            found = await desk.messages.get(letter.id)
-        assert route is not None
-        assert found is not None
-        return Left(route.trouble, list(found.recipients))
 
 
 @pytest.fixture(scope="session")

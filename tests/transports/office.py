@@ -1,0 +1,89 @@
+"""A portal with a store, whose lanes are worked on when the test says so."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from letterhead.delivery.drain import Drain
+from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.settling import Settler
+from letterhead.mail.letter import Lane, Letter, Route, Trouble
+from letterhead.mail.message import MessageClass
+from letterhead.mail.portal import Ids, Portal
+from letterhead.mail.sender import Platform
+from letterhead.store.connections import Connections
+from letterhead.store.database import Database
+from letterhead.store.outbox import Outbox
+from letterhead.store.store import Store
+from letterhead.transports.base import Transport
+from tests.store.conftest import NOW, letter_of
+
+DESK = Platform("Desk", "no-reply@desk.test")
+
+
+@dataclass(frozen=True, slots=True)
+class OneWay:
+    """The way out, whatever the route is."""
+
+    way: Transport
+
+    async def of(self, route: Route) -> Transport:
+        return self.way
+
+    def fresh(self, route: Route) -> Transport:
+        return self.way
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """How everything stands after a burst."""
+
+    trouble: Trouble | None
+    recipients: list[Any]
+
+    def __getattr__(self, name: str) -> list[Any]:
+        return [getattr(each, name) for each in self.recipients]
+
+
+@dataclass(slots=True)
+class Office:
+    """A portal with a store of its own, that sends by one server; time is what the test says."""
+
+    database: Database
+    store: Store
+    portal: Portal
+    way: Transport
+    now: datetime = NOW
+    ids: Ids = field(default_factory=Ids)
+
+    async def keep(self, count: int, message_class: MessageClass) -> Letter:
+        made = letter_of(self.portal, self.ids, count, message_class=message_class)
+        async with self.store.portal(self.portal) as desk:
+            await desk.letters.add(made)
+        return made
+
+    async def drain(self, lane: Lane) -> None:
+        outbox, connections = Outbox(self.database), Connections(self.database)
+        settler, ways = Settler(outbox), OneWay(self.way)
+        rehearsal = Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: self.now)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            settling = tasks.create_task(settler.run())
+            await Drain(
+                outbox=outbox,
+                connections=connections,
+                ways=ways,
+                settler=settler,
+                rehearsal=rehearsal,
+                platform=DESK,
+                clock=lambda: self.now,
+            )((self.portal.id, lane))
+            settling.cancel()
+
+    async def left(self, letter: Letter) -> Left:
+        route = await Connections(self.database).route((self.portal.id, letter.lane), self.now)
+        async with self.store.look(self.portal) as desk:
+            found = await desk.messages.get(letter.id)
+        assert route is not None
+        assert found is not None
+        return Left(route.trouble, list(found.recipients))
