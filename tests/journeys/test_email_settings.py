@@ -18,7 +18,7 @@ STAGES = ["resolve", "connect", "encrypt", "sign_in", "sender", "recipient", "me
 def test_a_server_is_saved_proven_and_switched_on(
     hart: Portal, mail_server: Postfix, port: int
 ) -> None:
-    to = f"walk-{port}@client.test"
+    to = f"walk-{hart.slug}@client.test"
 
     early_test = hart.refused_change("test", {"to": to})
     saved = hart.save(smtp(port=port))
@@ -44,7 +44,11 @@ def test_a_server_is_saved_proven_and_switched_on(
 def test_two_hundred_messages_and_their_copies_arrive_once_each(
     hart: Portal, mail_server: Postfix, port: int
 ) -> None:
-    to, copies, name = f"to-{port}@client.test", f"copies-{port}@client.test", f"By {port}"
+    to, copies, name = (
+        f"to-{hart.slug}@client.test",
+        f"copies-{hart.slug}@client.test",
+        f"By {hart.slug}",
+    )
     go_live(hart, mail_server, smtp(port=port, copy_to=copies))
     messages = [message(f"{name}: {number:03}", to=[{"email": to}]) for number in range(COUNT)]
 
@@ -67,14 +71,14 @@ def test_back_to_default_and_back_to_the_version_before(hart: Portal, mail_serve
     default = hart.change("switch-back", {"type": "default"})
     captured = hart.wait_for(hart.send(message("By the platform")))
     again = hart.change("switch-back", {"version": version})
-    sent = hart.wait_for(hart.send(message("By its own server again")))
+    sent = hart.wait_for(hart.send(message(f"Own server {hart.slug}")))
     never_live = hart.refused_change("switch-back", {"version": version + 7})
 
     assert default["live"]["type"] == "default"
     assert captured["recipients"][0]["status"] == "captured"
     assert again["live"]["version"] == version
     assert sent["recipients"][0]["status"] == "sent"
-    assert len(mail_server.wait_for(1, subject="By its own server again")) == 1
+    assert len(mail_server.wait_for(1, subject=f"Own server {hart.slug}")) == 1
     assert never_live["status"] == 404
 
 
@@ -107,8 +111,8 @@ def test_a_new_version_does_not_stop_what_sends_now(hart: Portal, mail_server: P
 
 def test_names_and_copies_may_change_without_a_new_test(hart: Portal, mail_server: Postfix) -> None:
     hart.save(smtp())
-    hart.change("test", {"to": "names@client.test"})
-    hart.change("confirm", {"code": code_of(mail_server, "names@client.test")})
+    hart.change("test", {"to": f"names-{hart.slug}@client.test"})
+    hart.change("confirm", {"code": code_of(mail_server, f"names-{hart.slug}@client.test")})
     form = {key: value for key, value in smtp(from_name="Hart").items() if key != "password"}
 
     renamed = hart.save(form)
@@ -120,8 +124,8 @@ def test_names_and_copies_may_change_without_a_new_test(hart: Portal, mail_serve
 
 def test_the_sixth_wrong_code_voids_the_test(hart: Portal, mail_server: Postfix) -> None:
     hart.save(smtp())
-    hart.change("test", {"to": "codes@client.test"})
-    right = code_of(mail_server, "codes@client.test")
+    hart.change("test", {"to": f"codes-{hart.slug}@client.test"})
+    right = code_of(mail_server, f"codes-{hart.slug}@client.test")
     wrong = f"{(int(right) + 1) % 1_000_000:06}"
 
     answers = [hart.refused_change("confirm", {"code": wrong}) for _ in range(6)]
