@@ -56,6 +56,8 @@ def test_the_platform_s_own_route(
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
         ("LETTERHEAD_DEFAULT_FROM", "nobody"),
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
+        ("LETTERHEAD_SUPPORT", "x" * 1001),
+        ("LETTERHEAD_ADVICE", "two\nlines"),
         ("LETTERHEAD_DNS_ROOTS", "a.root-servers.net:53"),
         ("LETTERHEAD_KEEP_BODIES", "-1"),
         ("LETTERHEAD_KEEP_MESSAGES", "a week"),

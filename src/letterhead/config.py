@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from letterhead import egress
 from letterhead.errors import Misconfigured
 from letterhead.mail import address
+from letterhead.mail.notice import Texts
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
 
@@ -20,6 +21,7 @@ T = TypeVar("T")
 KEY_LENGTH = 20  # characters of a key that the operator chose
 
 DAYS_LIMIT = 36_500
+TEXT_LIMIT = 1_000
 
 _ROUTES = {
     "smtp": (Encryption.STARTTLS, 587),
@@ -41,6 +43,7 @@ class Config:
     default_route: Server | None  # None keeps mail in `captured/` of the data folder
     default_from: str
     platform_name: str
+    texts: Texts
     redirect_all_to: str  # empty: every mail goes to whom it is for
     sending_addresses: tuple[str, ...]
     dns_servers: tuple[tuple[str, int], ...]
@@ -70,6 +73,11 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
             given, "LETTERHEAD_DEFAULT_FROM", "no-reply@letterhead.localhost", address.address
         ),
         platform_name=_variable(given, "LETTERHEAD_PLATFORM_NAME", "Letterhead", _name),
+        texts=Texts(
+            advice=_variable(given, "LETTERHEAD_ADVICE", "", _text),
+            support=_variable(given, "LETTERHEAD_SUPPORT", "", _text),
+            disclaimer=_variable(given, "LETTERHEAD_DISCLAIMER", "", _text),
+        ),
         redirect_all_to=_variable(given, "LETTERHEAD_REDIRECT_ALL_TO", "", _address_or_none),
         sending_addresses=_variable(given, "LETTERHEAD_SENDING_ADDRESSES", "", _addresses),
         dns_servers=_variable(given, "LETTERHEAD_DNS_SERVERS", "", _dns_servers),
@@ -163,6 +171,12 @@ def _name(text: str) -> str:
     if not text.isprintable():
         raise ValueError("it holds characters that cannot be shown.")
     return text
+
+
+def _text(text: str) -> str:
+    if len(text) > TEXT_LIMIT:
+        raise ValueError(f"it has more than {TEXT_LIMIT} characters.")
+    return _name(text)
 
 
 def _address_or_none(text: str) -> str:

@@ -134,7 +134,7 @@ class Service:
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
-        press = Press(ids, platform)
+        press = Press(ids, platform, config.texts)
         self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
         domains = DomainCheck(store, _dns(config))
@@ -150,6 +150,7 @@ class Service:
             captures=config.default_route is None,
             redirects_to=config.redirect_all_to,
             sending_addresses=config.sending_addresses,
+            texts=config.texts,
         )
 
     async def run(self) -> None:

@@ -37,6 +37,25 @@ def test_on_a_staging_system_every_mail_goes_to_one_address(tmp_path: Path) -> N
     assert addresses == ["192.0.2.7", "198.51.100.0/28"]
 
 
+def test_what_the_operator_wants_said_is_said(tmp_path: Path) -> None:
+    said = {
+        "advice": "Ask whoever looks after your IT.",
+        "support": "help@desk.test",
+        "disclaimer": "Desk does not answer for other people's servers.",
+    }
+    platform = Platform(tmp_path, {f"LETTERHEAD_{key.upper()}": text for key, text in said.items()})
+    portal = platform.portal("hart")
+    portal.save(DEFAULT)
+    portal.change("test", {"to": "anna@client.test"})
+    texts = portal.settings()["texts"]
+    platform.stop()
+
+    [mail] = [each.read_text("utf-8") for each in platform.captured()]
+    assert texts == said
+    assert "\n-- \nQuestions? help@desk.test\nDesk does not answer" in mail
+    assert "Ask whoever" not in mail
+
+
 @pytest.mark.parametrize(
     ("route", "signs_in"),
     [

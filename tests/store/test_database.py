@@ -19,6 +19,7 @@ from letterhead.store.keys import KeyFile
 from letterhead.store.store import Store
 from letterhead.store.tables import Moment
 from letterhead.store.vault import Vault
+from tests.servers.postgresql import PostgreSQL
 from tests.store.conftest import KEY, NOW
 
 
@@ -128,3 +129,20 @@ def test_an_older_key_still_opens_and_a_strange_one_does_not() -> None:
 def test_a_key_that_is_none_is_refused(key: str) -> None:
     with pytest.raises(Misconfigured):
         Vault(lambda: [Secret(key)])
+
+
+@pytest.mark.parametrize("server_s_default", ["on", "off"])
+async def test_what_is_accepted_waits_for_postgresql_s_disk_whatever_its_default_is(
+    postgres: PostgreSQL, server_s_default: str
+) -> None:
+    made = Database(f"{postgres.url('migrated')}?options=-csynchronous_commit%3D{server_s_default}")
+    asked = text("SHOW synchronous_commit")
+
+    async with made.accept() as accepting, made.settle() as settling, made.read() as reading:
+        found = [await each.scalar(asked) for each in (accepting, settling, reading)]
+        level = await reading.scalar(text("SHOW transaction_isolation"))
+    found.append(await made.accepting(lambda connection: connection.scalar(asked)))
+    await made.close()
+
+    assert found == ["on", "off", server_s_default, "on"]
+    assert level == "repeatable read"

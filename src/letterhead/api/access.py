@@ -16,6 +16,7 @@ from letterhead.actions.trial import Trial
 from letterhead.api.errors import Forbidden, Unauthorized
 from letterhead.errors import Invalid, NotFound, Problem
 from letterhead.mail.letter import LaneKey
+from letterhead.mail.notice import Texts
 from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.mail.settings import Ports
 from letterhead.store.store import Store
@@ -37,6 +38,7 @@ class Office:
     clock: Callable[[], datetime]
     captures: bool  # whether the platform's route keeps mail instead of sending it
     redirects_to: str  # where every mail goes on a staging system
+    texts: Texts
     sending_addresses: Sequence[str]  # ours, for the connectors of relays
 
 

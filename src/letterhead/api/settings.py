@@ -1,5 +1,6 @@
 """Email Settings: look, save, test, confirm, switch on and back."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -135,7 +136,8 @@ async def switch_back(request: Request, office: OfficeOf, portal: Changed) -> sh
 async def overview(office: Office, portal: Portal) -> show.Json:
     """Everything that Email Settings show, as it stands now."""
     async with office.store.look(portal) as desk:
-        return show.settings(await settings.look(desk))
+        found = show.settings(await settings.look(desk))
+    return {**found, "texts": asdict(office.texts)}
 
 
 async def went_live(office: Office, portal: Portal) -> show.Json:

@@ -24,11 +24,27 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """What the operator wants said, on the page and in mails of our own; empty ones are not."""
+
+    advice: str = ""  # who should do this, as in "Ask whoever looks after your IT."
+    support: str = ""  # whom to ask
+    disclaimer: str = ""
+
+    @property
+    def footer(self) -> str:
+        found = [f"Questions? {self.support}" if self.support else "", self.disclaimer]
+        said = [each for each in found if each]
+        return "\n".join(["", "-- ", *said, ""]) if said else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Press:
     """Makes letters of notices."""
 
     ids: Ids
     platform: Platform
+    texts: Texts = Texts()
 
     def letter(
         self, notice: Notice, portal_id: int, now: datetime, settings: Settings | None = None
@@ -38,7 +54,7 @@ class Press:
         message = Message(
             to=(Mailbox(notice.to),),
             subject=notice.subject,
-            text=notice.text,
+            text=notice.text + self.texts.footer,
             message_class=notice.message_class,
         )
         return Letter(
