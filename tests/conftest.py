@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -121,3 +121,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: PostgreSQL = request.getfixturevalue("postgres")
     with server.database("migrated") as url:
         yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """On SQLite and on PostgreSQL."""
+    made = Database(database_url)
+    yield made
+    await made.close()

@@ -132,7 +132,7 @@ def test_a_data_folder_is_served_once(tmp_path: Path) -> None:
     end(process)
 
     assert second.code == 1
-    assert "serves the data folder" in second.err
+    assert "Another process serves this database" in second.err
     assert process.returncode == 0
 
 

@@ -1,12 +1,11 @@
 """Builds the store, the ways out, delivery and the doors from a `Config`, and runs them."""
 
 import asyncio
-import fcntl
 import ipaddress
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -72,13 +71,14 @@ def settings() -> Config:
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[tuple[Database, Store]]:
-    """The store, its tables up to date; for the command line, beside a service that may run."""
+async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[Database, Store]]:
+    """The store, its tables up to date; beside a service that may run, unless it is `alone`."""
     _make_folder(config)
     database = Database(config.database_url)
     try:
-        await database.prepare()
-        yield database, Store(database, Vault(_ring(config)))
+        with database.alone() if alone else nullcontext():
+            await database.prepare()
+            yield database, Store(database, Vault(_ring(config)))
     finally:
         await database.close()
 
@@ -211,11 +211,8 @@ class Service:
 
 async def serve(config: Config) -> None:
     """Run everything in this process."""
-    _make_folder(config)
-    with _alone(config):
-        async with opened(config) as (database, store):
-            with database.alone():
-                await Service(config, database, store).run()
+    async with opened(config, alone=True) as (database, store):
+        await Service(config, database, store).run()
 
 
 def _make_folder(config: Config) -> None:
@@ -224,18 +221,6 @@ def _make_folder(config: Config) -> None:
     except OSError as error:
         message = f"LETTERHEAD_DATA_DIR: {config.data_dir} cannot be made: {error.strerror}."
         raise Misconfigured(message) from error
-
-
-@contextmanager
-def _alone(config: Config) -> Iterator[None]:
-    """Refuse to serve a data folder that another process serves already."""
-    with (config.data_dir / "serve.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            message = f"Another process serves the data folder {config.data_dir} already."
-            raise Misconfigured(message) from error
-        yield
 
 
 class _Server(uvicorn.Server):

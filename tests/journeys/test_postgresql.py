@@ -124,6 +124,7 @@ def test_a_database_is_served_by_one_process(own: PostgreSQL, tmp_path: Path) ->
     [
         ("postgresql://127.0.0.1:9/letterhead", "refused"),
         ("postgresql://nowhere.invalid/letterhead", "resolve"),
+        ("sqlite:////nowhere/letterhead.db", "/nowhere No such file"),
         ("mysql://127.0.0.1/letterhead", "LETTERHEAD_DATABASE_URL"),
     ],
 )

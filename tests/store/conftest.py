@@ -1,6 +1,6 @@
 """A database of its own for each test, and letters to keep in it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,14 +18,6 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = Secret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 
 MakeLetter = Callable[..., Letter]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """On SQLite and on PostgreSQL."""
-    made = Database(database_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

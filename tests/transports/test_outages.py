@@ -1,6 +1,5 @@
 """Long outages, quotas and blocked mailboxes: mail waits, and flows in order when it is over."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -29,14 +28,6 @@ async def opened(database: Database, way: MakeWay, provider: str) -> Office:
         version = await desk.settings.save(draft, KeepPassword(), NOW)
         await desk.settings.go_live(version, NOW)
     return Office(database, store, portal, way())
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """On SQLite and on PostgreSQL."""
-    made = Database(database_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def _recovered(news: News) -> tuple[str, str]:
     subject = f"{news.portal_name}: your mail flows again"
     since = f"{news.at:%Y-%m-%d %H:%M} UTC"
     text = (
-        f"Since {since} the mail server of {news.portal_name} takes mail again.\n"
+        f"Since {since} mail of {news.portal_name} flows again.\n"
         "\n"
         "What was held is on its way, in order. There is nothing for you to do.\n"
     )

@@ -1,6 +1,5 @@
 """Moving an installation from SQLite to PostgreSQL: all of it or nothing, and checked."""
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -38,10 +37,12 @@ def copy(source: str, target: str, progress: Progress) -> Sequence[Copied]:
     Misconfigured if one of them is not of that kind, or not of this version; Conflict if the
     source is being served, or there is something in the target.
     """
-    file = _file(source)
+    _demand_file(source)
     if not target.startswith("postgresql"):
         raise Misconfigured("LETTERHEAD_DATABASE_URL: name the PostgreSQL database to copy into.")
-    with _still(file), migrating.explained():
+    with sqlite.alone(source) as still, migrating.explained():
+        if not still:  # what it accepts meanwhile would be left behind
+            raise Conflict("A service works with the SQLite file: stop it first.")
         migrating.demand_newest(sqlite, source)
         migrating.upgrade(postgresql, target)
         with _connected(source, target) as (reading, writing):
@@ -49,23 +50,10 @@ def copy(source: str, target: str, progress: Progress) -> Sequence[Copied]:
             return [_table(reading, writing, each, progress) for each in metadata.sorted_tables]
 
 
-def _file(source: str) -> Path:
+def _demand_file(source: str) -> None:
     name = make_url(source).database if source.startswith("sqlite:///") else None
     if not name or not Path(name).is_file():
         raise Misconfigured(f"--copy-from: there is no SQLite file {source!r} (sqlite:///PATH).")
-    return Path(name)
-
-
-@contextmanager
-def _still(file: Path) -> Iterator[None]:
-    """Refuse while a service works with the file: what it accepts meanwhile would be left there."""
-    with (file.parent / "serve.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            message = f"A service works with {file}: stop it first."
-            raise Conflict(message) from error
-        yield
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """SQLite: one file, one writer at a time, and a flush that is chosen for each connection."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import fcntl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, event
+from sqlalchemy import NullPool, create_engine, event, make_url
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -61,9 +63,22 @@ def finish_migration(connection: Connection) -> None:
         raise RuntimeError("A migration left rows that point nowhere.")
 
 
-def alone(_url: str) -> AbstractContextManager[bool]:
-    """Whoever serves a file holds the lock of its data folder."""
-    return nullcontext(enter_result=True)
+@contextmanager
+def alone(url: str) -> Iterator[bool]:
+    """Hold a lock beside the file; False if another process holds it."""
+    file = Path(make_url(url).database or "").parent / "serve.lock"
+    try:
+        lock = file.open("w")
+    except OSError as error:
+        message = f"The database cannot be used: {file.parent} {error.strerror}."
+        raise Unavailable(message) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
 
 
 def translated(error: SQLAlchemyError) -> Exception:
