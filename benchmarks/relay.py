@@ -3,9 +3,11 @@ Accept durably and relay: messages through `POST /v1/messages/batch` to a small 
 
     make bench                                  three runs, medians
     python -m benchmarks.relay --profile        one run, and where the service's time goes
+    python -m benchmarks.relay --postgresql     the same on a private PostgreSQL that flushes
 """
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -14,15 +16,20 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from rich.console import Console
 from rich.table import Table
+from tests.servers import postgresql
 
 from benchmarks.stage import Stage, cpu, memory, stage
+from letterhead.store.database import Database
 
 BATCH = 500
 SIZE = 5_000  # octets of a text
@@ -156,16 +163,43 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--postgresql", action="store_true")
     asked = parser.parse_args()
     if asked.profile:
         profiled(asked.messages)
         return
-    runs: list[Run] = []
-    for _ in range(asked.runs):
-        with stage() as on:
-            measure(on, BATCH)  # warm
-            runs.append(measure(on, asked.messages))
-    show(runs, asked.messages)
+    with databases(wanted=asked.postgresql) as made:
+        show([_run(url, asked.messages) for url in islice(made, asked.runs)], asked.messages)
+
+
+def _run(database_url: str, messages: int) -> Run:
+    with stage(database_url) as on:
+        measure(on, BATCH)  # warm
+        return measure(on, messages)
+
+
+@contextmanager
+def databases(*, wanted: bool) -> Iterator[Iterator[str]]:
+    """A new database a run, of a server that flushes; without one, SQLite in a folder that goes."""
+    if not wanted:
+        yield repeat("")
+        return
+    with TemporaryDirectory(prefix="letterhead-postgresql-") as folder:
+        server = postgresql.start(Path(folder), quick=False)
+        try:
+            yield (_migrated(server.made()) for _ in repeat(None))
+        finally:
+            server.end()
+
+
+def _migrated(url: str) -> str:
+    async def migrate() -> None:
+        database = Database(url)
+        await database.migrate()
+        await database.close()
+
+    asyncio.run(migrate())
+    return url
 
 
 if __name__ == "__main__":

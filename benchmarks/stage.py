@@ -26,9 +26,9 @@ class Stage:
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Start all of it."""
-    with stand() as where:
+def stage(database_url: str = "") -> Iterator[Stage]:
+    """Start all of it, on SQLite or on a database with its tables."""
+    with stand(database_url) as where:
         journey = Journey(where, Console(quiet=True))
         journey.set_up()
         journey.close()

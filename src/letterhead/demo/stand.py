@@ -38,8 +38,8 @@ class Stand:
 
 
 @contextmanager
-def stand() -> Iterator[Stand]:
-    """Start both, and end both."""
+def stand(database_url: str = "") -> Iterator[Stand]:
+    """Start both, and end both; the data are in a folder that goes, unless a database is named."""
     with TemporaryDirectory(prefix="letterhead-demo-") as name, ExitStack() as ends:
         folder = Path(name)
         password, key = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
@@ -54,6 +54,7 @@ def stand() -> Iterator[Stand]:
             "LETTERHEAD_ALLOW_DESTINATIONS": f"127.0.0.0/8:{smtp_port}",
             "LETTERHEAD_CA_FILE": str(files.authority),
             "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
+            "LETTERHEAD_DATABASE_URL": database_url,
         }
         service, address = start_service(environment, folder / "log")
         ends.callback(end, service)
