@@ -1,5 +1,6 @@
 """The servers of a zone are asked first, over real packets; a resolver where they do not say."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -219,6 +220,21 @@ async def test_a_private_address_is_never_asked_unless_the_operator_allows_it(
 
     assert found == (FRESH if entries else OLD)
     assert len(inner.asked) == (1 if entries else 0)
+
+
+async def test_roots_that_are_silent_are_given_up_for_the_whole_look(
+    internet: Internet, resolver: ScriptedDns
+) -> None:
+    places = (f"mail.office.{HART}", f"office.{HART}", HART)
+    silent = {name: SILENCE for each in places for name in (each, f"_dmarc.{each}")}
+    for _ in range(4):
+        await internet.add(ScriptedDns(silent))
+    began = asyncio.get_running_loop().time()
+
+    found = await internet.dns(resolver).look(f"mail.office.{HART}")
+
+    assert (found.mx, found.dmarc) == ((), ())
+    assert asyncio.get_running_loop().time() - began < 8  # and not four seconds for each question
 
 
 async def test_with_resolvers_alone_nobody_else_is_asked(resolver: ScriptedDns) -> None:

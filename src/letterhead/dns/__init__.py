@@ -25,7 +25,7 @@ from letterhead.mail.spf import Node, Term
 
 log = structlog.get_logger(__name__)
 
-_AUTHORITY = 6.0  # seconds that the servers of a zone have, before a resolver is asked
+_AUTHORITY = 4.0  # seconds that the servers of a zone have, before a resolver is asked
 _ONE_TRY = 2.0  # seconds until the next name server is asked
 _ONE_QUESTION = 5.0
 _WHOLE = 20.0  # seconds for everything about a domain
@@ -137,8 +137,10 @@ class _Question:
             try:
                 async with asyncio.timeout(_AUTHORITY):
                     return _texts(await self._authority.rrset(f"{name}.", kind))
-            except (NoAnswer, TimeoutError):
+            except NoAnswer:
                 log.debug("asking a resolver instead", kind=kind)
+            except TimeoutError:
+                self._authority = None  # a firewall, perhaps: it will not answer the rest either
         return await self._resolved(name, kind)
 
     async def _resolved(self, name: str, kind: str) -> Sequence[str]:
