@@ -51,6 +51,7 @@ _AT_ONCE = 500  # rows that the sweep moves in one transaction
 QUEUED = recipient.c.status == literal_column("'queued'")
 SENDING = recipient.c.status == literal_column("'sending'")
 
+_TOLD = ("kind", "at", "reply", "fault", "until")
 _HELD_UNDER = (recipient.c.id == bindparam("_id")) & (recipient.c.lease == bindparam("_lease"))
 _SETTLE = (
     update(recipient)
@@ -76,6 +77,16 @@ _GIVE_BACK = (
         lease_until=None,
         dot_sent=False,
     )
+)
+
+# An event of an outcome that counts: what comes after the lease has gone leaves no trace.
+_HAPPENED = insert(event).from_select(
+    ["message_id", "recipient_id", *_TOLD],
+    select(
+        recipient.c.message_id,
+        recipient.c.id,
+        *(bindparam(f"_{name}", type_=event.c[name].type) for name in _TOLD),
+    ).where(_HELD_UNDER),
 )
 
 _SUPPRESSED = (suppression.c.portal_id == recipient.c.portal_id) & (
@@ -243,10 +254,10 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
     outcomes = sorted(outcomes, key=lambda each: each[0].id)
     given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
     settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
+    if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
+        writing.execute(_HAPPENED, events)
     if settled:
         writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
-    if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
-        writing.execute(insert(event), events)
     suppressions.learn(writing, settled)
     _forget_secrets(writing, {claim.message_id for claim, *_ in settled if _is_ours(claim)})
     if given_back:
@@ -321,13 +332,13 @@ def _settled_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any
 def _event_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
     _, kind, due = _state(outcome)
     return {
-        "message_id": claim.message_id,
-        "recipient_id": claim.id,
-        "kind": kind.value,
-        "at": now,
-        "reply": reply_row(_answer(outcome)),
-        "fault": _fault(outcome),
-        "until": due,
+        "_id": claim.id,
+        "_lease": claim.lease,
+        "_kind": kind.value,
+        "_at": now,
+        "_reply": reply_row(_answer(outcome)),
+        "_fault": _fault(outcome),
+        "_until": due,
     }
 
 
