@@ -82,6 +82,15 @@ def test_what_is_wrong_is_one_line_on_stderr(
     assert says in done.err
 
 
+@pytest.mark.parametrize("words", [[], ["portal"], ["key"]], ids=str)
+def test_without_a_command_there_is_help(tmp_path: Path, words: list[str]) -> None:
+    done = Done(tmp_path, *words)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Usage: ")
+    assert "Commands:\n" in done.err
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(tmp_path: Path, command: str) -> None:
     done = Done(tmp_path, *command.split(), "--help")

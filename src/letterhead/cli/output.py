@@ -1,0 +1,56 @@
+"""How answers are printed: as tables for people, as JSON for programs."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from letterhead.mail import faults
+from letterhead.mail.faults import Fault
+from letterhead.mail.reply import Reply
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows as a table, or as JSON for programs."""
+    found = list(rows)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    table = Table(*(found[0] if found else ["Nothing yet."]), box=None, pad_edge=False)
+    for row in found:
+        table.add_row(*map(str, row.values()))
+    Console(markup=False, highlight=False).print(table)
+
+
+def print_fault(found: Fault, reply: Reply, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(faults.shown(found, reply.row), indent=2))
+        return
+    print(f"{found.title} ({found.code})\n\n{found.meaning}\n")
+    for number, step in enumerate(found.steps, 1):
+        print(f"{number}. {step}")
+    print(f"\nWho must act: {found.who}. Retry: {found.retry.value}.")
+
+
+def print_check(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    spf = found["spf"]
+    print(f"SPF of {found['domain']}: {spf['state']}. {spf['detail']}")
+    print(f"Found:    {spf['found'] or 'no record'}")
+    if record := spf["record"]:
+        print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
+    print(f"Look-ups: {spf['lookups']}, and {spf['lookups_after']} with what is to be published")
+    for name in ("dkim", "dmarc"):
+        print(f"{name.upper() + ':':<10}{found[name]['state']}. {found[name]['detail']}")
+    if record := found["dmarc"]["record"]:
+        print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
+    print(f"MX:       {', '.join(found['mx']['found']) or found['mx']['state']}")
+    for rule in found["sender_rules"]:
+        print(f"{rule['receivers']}, {rule['of']}: {rule['state']}. {rule['detail']}")

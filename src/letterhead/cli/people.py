@@ -1,0 +1,96 @@
+"""Portals, people and keys."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from letterhead import service
+from letterhead.actions import portals
+from letterhead.cli.output import AsJson, print_rows
+from letterhead.mail.portal import Portal, Principal, Role, Scope
+
+PLATFORM = Principal(None, frozenset())  # the operator may do everything
+
+portal_app = typer.Typer(help="Portals.", no_args_is_help=True)
+user_app = typer.Typer(help="People.", no_args_is_help=True)
+key_app = typer.Typer(help="API keys.", no_args_is_help=True)
+
+
+@portal_app.command("add")
+def portal_add(slug: str, name: str, *, as_json: AsJson = False) -> None:
+    """Add a portal; its mail leaves by the platform's route at first."""
+
+    async def run() -> Portal:
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            return await portals.add(rows, slug, name, service.now())
+
+    print_rows([_row(asyncio.run(run()))], as_json=as_json)
+
+
+@portal_app.command("list")
+def portal_list(*, as_json: AsJson = False) -> None:
+    """List every portal."""
+
+    async def run() -> list[Portal]:
+        found: list[Portal] = []
+        async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+            while page := await rows.portals(after=found[-1].slug if found else "", limit=500):
+                found += page
+        return found
+
+    print_rows(map(_row, asyncio.run(run())), as_json=as_json)
+
+
+@portal_app.command("show")
+def portal_show(slug: str, *, as_json: AsJson = False) -> None:
+    """Show one portal."""
+    print_rows([_row(asyncio.run(_portal(slug)))], as_json=as_json)
+
+
+@user_app.command("add")
+def user_add(
+    email: str,
+    role: Annotated[Role, typer.Option(help="What the person may do.")],
+    portal: Annotated[str | None, typer.Option(help="The portal; an operator has none.")] = None,
+) -> None:
+    """Add a person."""
+
+    async def run() -> None:
+        belongs = await _portal(portal) if portal else None
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            await portals.add_person(rows, email, role, belongs, now=service.now())
+
+    asyncio.run(run())
+    print(f"{email} is {role.value}{f' of {portal}' if portal else ''}.")
+
+
+@key_app.command("create")
+def key_create(
+    portal: Annotated[str | None, typer.Option(help="The portal that the key is for.")] = None,
+    *,
+    platform: Annotated[bool, typer.Option("--platform", help="A key for everything.")] = False,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
+    scope: Annotated[list[Scope] | None, typer.Option(help="What it may do; repeatable.")] = None,
+) -> None:
+    """Issue a key and print it alone; it cannot be shown again."""
+    if platform is (portal is not None):
+        raise typer.BadParameter("Say either --portal P or --platform.")
+
+    async def run() -> str:
+        belongs = await _portal(portal) if portal else None
+        scopes = scope or (list(Scope) if belongs else [])
+        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+            key = await portals.issue_key(rows, belongs, name, scopes, now=service.now())
+            return key.reveal()
+
+    print(asyncio.run(run()))
+
+
+async def _portal(slug: str) -> Portal:
+    async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+        return await portals.find(rows, slug, PLATFORM)
+
+
+def _row(portal: Portal) -> dict[str, str]:
+    return {"slug": portal.slug, "name": portal.name, "type": portal.live.type.value}

@@ -1,0 +1,117 @@
+"""Running the service, and looking after it."""
+
+import asyncio
+import sys
+from dataclasses import asdict
+from typing import Annotated, NoReturn
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import Progress
+
+from letterhead import demo, service
+from letterhead.cli.output import AsJson, print_rows
+from letterhead.doctor import examine
+from letterhead.errors import Misconfigured
+from letterhead.store.keys import new_key
+
+app = typer.Typer()
+
+
+@app.command()
+def serve() -> None:
+    """Run everything in one process: API, command line and delivery."""
+    uvloop.run(service.serve(service.settings()))
+
+
+@app.command()
+def web() -> None:
+    """Run the doors alone; needs PostgreSQL."""
+    _needs_postgresql("web")
+
+
+@app.command()
+def work() -> None:
+    """Run delivery alone; needs PostgreSQL."""
+    _needs_postgresql("work")
+
+
+@app.command()
+def migrate(
+    copy_from: Annotated[
+        str | None,
+        typer.Option(help="A SQLite file (sqlite:///PATH) to fill an empty PostgreSQL from."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Bring the tables of the database up to date.
+
+    With --copy-from, a whole installation moves from SQLite to PostgreSQL: all of it or nothing.
+    """
+    config = service.settings()
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("")
+
+        def show(table: str, done: int, total: int) -> None:
+            bar.update(task, description=table, completed=done, total=total)
+
+        copied = asyncio.run(service.migrate(config, copy_from=copy_from, progress=show))
+    if copied or as_json:
+        print_rows(map(asdict, copied), as_json=as_json)
+    else:
+        print("The tables are up to date.")
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> int:
+    """Check configuration, database, key, DNS and the way out; exit 1 on a fault."""
+    findings = asyncio.run(examine(service.settings()))
+    print_rows(map(asdict, findings), as_json=as_json)
+    return 1 if any(each.state == "fault" for each in findings) else 0
+
+
+@app.command("rotate-key")
+def rotate_key(
+    *,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Drop the old keys, some time after a turn.")
+    ] = False,
+    print_new: Annotated[
+        bool, typer.Option("--print-new", help="Print a new key, and change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """
+    Put a new key in front of the ring, and seal every stored password with it.
+
+    A service may run meanwhile. Exit 1 if passwords are left that no key opens.
+    """
+    if print_new:
+        print(new_key().reveal())
+        return 0
+    rotated = asyncio.run(service.rotate_key(service.settings(), drop_old=drop_old))
+    print_rows([asdict(rotated)], as_json=as_json)
+    return 1 if rotated.locked else 0
+
+
+@app.command("demo")
+def run_demo(
+    messages: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many to send.")] = 1000,
+    stay: Annotated[
+        bool | None,
+        typer.Option("--stay/--no-stay", help="Keep the service running afterwards."),
+    ] = None,
+) -> int:
+    """Prove the main job on this machine, with a mail server of its own."""
+    stays = sys.stdout.isatty() if stay is None else stay
+    return demo.run(messages, stay=stays)
+
+
+def _needs_postgresql(command: str) -> NoReturn:
+    service.settings()
+    raise Misconfigured(
+        f"{command} shares work between processes, which needs PostgreSQL: use serve."
+    )
