@@ -6,6 +6,7 @@ The one tree of errors that may leave a module.
     +-- Invalid         what came in is not right; names every field
     +-- TooLarge        what came in is over a limit of size
     +-- NotFound        there is no such thing here
+    +-- Forbidden       whoever asks is known, and may not do this
     +-- Refused         the gate is closed, at a named step
     +-- Conflict        the same key was used for something else
     +-- TooMany         a limit of how often is reached
@@ -49,6 +50,10 @@ class TooLarge(LetterheadError):
 
 class NotFound(LetterheadError):
     """There is no such thing, or not for whoever asks."""
+
+
+class Forbidden(LetterheadError):
+    """Whoever asks is known, and may not do this."""
 
 
 class Refused(LetterheadError):

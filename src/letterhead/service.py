@@ -2,10 +2,12 @@
 
 import asyncio
 import ipaddress
+import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -13,16 +15,17 @@ from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
-from letterhead.actions import rotation
+from letterhead.actions import people, rotation
 from letterhead.actions.domains import DomainCheck, check
 from letterhead.actions.messages import Intake
+from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
-from letterhead.api.access import Office
-from letterhead.api.app import build
+from letterhead.api import app as api
 from letterhead.config import Config
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.herald import Herald
@@ -54,6 +57,9 @@ from letterhead.store.store import Store
 from letterhead.store.vault import Vault
 from letterhead.transports import capture
 from letterhead.transports.choose import Ways
+from letterhead.web import app as web
+
+Announce = Callable[[str], None]
 
 log = structlog.get_logger(__name__)
 
@@ -122,7 +128,9 @@ def _ring(config: Config) -> Ring:
 class Service:
     """Everything in one process."""
 
-    def __init__(self, config: Config, database: Database, store: Store) -> None:
+    def __init__(
+        self, config: Config, database: Database, store: Store, *, announce: Announce
+    ) -> None:
         self._config = config
         self._store = store
         self._lanes = Lanes()
@@ -138,6 +146,7 @@ class Service:
         self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
         domains = DomainCheck(store, _dns(config))
+        self._announce = announce
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
@@ -148,16 +157,19 @@ class Service:
             ports=_ports(config),
             clock=now,
             captures=config.default_route is None,
-            redirects_to=config.redirect_all_to,
+            platform=platform,
             sending_addresses=config.sending_addresses,
             texts=config.texts,
+            public_url=config.public_url,
         )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish what is on the wire."""
         await self._begin()
         listening = _listen(self._config.listen)
-        server = _Server(_uvicorn(build(self.office, self._counts)))
+        self.office = replace(self.office, public_url=_reached(self._config, listening))
+        await self._welcome()
+        server = _Server(_uvicorn(self._doors()))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         async with asyncio.TaskGroup() as tasks:
@@ -184,6 +196,21 @@ class Service:
             pass
         await self._connections.forget_platform(now())
 
+    async def _welcome(self) -> None:
+        """Say how the first operator comes in, as long as nobody can sign in."""
+        if link := await people.set_up_link(self._store, self.office.public_url, now()):
+            self._announce(f"Set up the first operator: {link}")
+
+    def _doors(self) -> ASGIApp:
+        """Pages for people, and everything else for programs."""
+        programs, pages = api.build(self.office, self._counts), web.build(self.office)
+
+        async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+            is_page = scope["type"] == "http" and scope["path"].split("/")[1] in web.SEGMENTS
+            await (pages if is_page else programs)(scope, receive, send)
+
+        return doors
+
     async def _end(self, workers: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, let go what is on the wire, and take leave."""
         self._drain.stopping.set()
@@ -209,10 +236,15 @@ class Service:
         return {"accepted": self._committer.accepted, **self._settler.counts}
 
 
-async def serve(config: Config) -> None:
-    """Run everything in this process."""
+async def serve(config: Config, announce: Announce) -> None:
+    """Run everything in this process; `announce` is told what the operator must read."""
     async with opened(config, alone=True) as (database, store):
-        await Service(config, database, store).run()
+        await Service(config, database, store, announce=announce).run()
+
+
+def _reached(config: Config, listening: socket.socket) -> str:
+    """Where people reach the pages; a port that the system chose is known only now."""
+    return re.sub(":0$", f":{listening.getsockname()[1]}", config.public_url)
 
 
 def _make_folder(config: Config) -> None:

@@ -17,6 +17,7 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("GET", "/v1/portals"): Scope.READ,
     ("GET", "/v1/portals/{slug}"): Scope.READ,
     ("POST", "/v1/portals/{slug}/keys"): None,
+    ("POST", "/v1/portals/{slug}/sessions"): None,
     ("GET", "/v1/providers"): Scope.READ,
     ("GET", "/v1/faults"): ANY,
     ("GET", "/v1/portals/{slug}/email-settings"): Scope.READ,

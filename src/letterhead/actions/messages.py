@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from letterhead.errors import Conflict, Invalid, NotFound, Problem
+from letterhead.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from letterhead.mail import message as rules
 from letterhead.mail import mime
 from letterhead.mail.address import Mailbox
@@ -159,6 +159,17 @@ async def content(desk: Desk, message_id: str) -> bytes:
     if found is None:
         raise Conflict("The body of this message is not kept any more.")
     return found
+
+
+async def repeatable(desk: Desk, message_id: str, *, by_platform: bool) -> tuple[Found, bytes]:
+    """A message that may be sent again, and its bytes."""
+    found = await get(desk, message_id)
+    kind = found.message.message_class
+    if kind != MessageClass.BUSINESS.value and not by_platform:
+        raise Forbidden("Messages of class system need a platform key.")
+    if kind == MessageClass.TEST.value:
+        raise Conflict("A test mail is not sent again: send another test.")
+    return found, await content(desk, message_id)
 
 
 async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:

@@ -15,10 +15,10 @@ from letterhead.actions.messages import Request as Asked
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, acting, allow
 from letterhead.api.body import demand_type, merged, octets, parse
-from letterhead.api.errors import Forbidden, problem
+from letterhead.api.errors import problem
 from letterhead.api.mail import BATCH, BatchBody, MessageBody, Reading
 from letterhead.api.openapi import takes
-from letterhead.errors import Conflict, Invalid, LetterheadError, Problem
+from letterhead.errors import Conflict, Forbidden, Invalid, LetterheadError, Problem
 from letterhead.mail import message as rules
 from letterhead.mail import raw as raw_messages
 from letterhead.mail.letter import KeyReused, Receipt

@@ -1,45 +1,18 @@
 """Who asks, and what they may: a key becomes a principal, and a name the portal it may see."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
 
 from letterhead.actions import portals
-from letterhead.actions.domains import DomainCheck
-from letterhead.actions.messages import Intake
-from letterhead.actions.ownership import Ownership
-from letterhead.actions.trial import Trial
-from letterhead.api.errors import Forbidden, Unauthorized
-from letterhead.errors import Invalid, NotFound, Problem
-from letterhead.mail.letter import LaneKey
-from letterhead.mail.notice import Texts
+from letterhead.actions.office import Office
+from letterhead.api.errors import Unauthorized
+from letterhead.errors import Forbidden, Invalid, NotFound, Problem
 from letterhead.mail.portal import Portal, Principal, Scope
-from letterhead.mail.settings import Ports
-from letterhead.store.store import Store
 
 ANY = "any"  # what a route needs that every key may use
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What the routes work with."""
-
-    store: Store
-    intake: Intake
-    trial: Trial
-    domains: DomainCheck
-    ownership: Ownership
-    wake: Callable[[LaneKey], None]
-    ports: Ports
-    clock: Callable[[], datetime]
-    captures: bool  # whether the platform's route keeps mail instead of sending it
-    redirects_to: str  # where every mail goes on a staging system
-    texts: Texts
-    sending_addresses: Sequence[str]  # ours, for the connectors of relays
 
 
 def office(request: Request) -> Office:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from letterhead import __version__
+from letterhead.actions.office import Office
 from letterhead.api import (
     accept,
     domains,
@@ -20,7 +21,7 @@ from letterhead.api import (
     settings,
     suppressions,
 )
-from letterhead.api.access import Office, demand_policies
+from letterhead.api.access import demand_policies
 from letterhead.api.openapi import definitions
 
 

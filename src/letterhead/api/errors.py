@@ -31,15 +31,11 @@ class Unauthorized(LetterheadError):
     """No key, or one that is not known."""
 
 
-class Forbidden(LetterheadError):
-    """The key is known, and may not do this."""
-
-
 # What each error of ours is in HTTP: status, the end of its URN, title.
 _KINDS: dict[type[LetterheadError], tuple[int, str, str]] = {
     Malformed: (400, "malformed", "The body is not valid JSON."),
     Unauthorized: (401, "unauthorized", "A valid API key is needed."),
-    Forbidden: (403, "forbidden", "This key may not do that."),
+    errors.Forbidden: (403, "forbidden", "This key may not do that."),
     errors.NotFound: (404, "not-found", "There is nothing here."),
     errors.Refused: (409, "gate", "A step must be done first."),
     errors.Conflict: (409, "conflict", "This does not fit what is there."),

@@ -32,7 +32,7 @@ async def healthz(office: OfficeOf) -> Response:
         "status": "red" if problems else "ok",
         "problems": problems,
         "captures": office.captures,
-        "redirects_to": office.redirects_to or None,
+        "redirects_to": office.platform.redirect_all_to or None,
     }
     return JSONResponse(shown, status_code=503 if problems else 200)
 

@@ -10,9 +10,8 @@ from letterhead.actions import messages
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, acting, acting_portal, allow
 from letterhead.api.body import Body, read
-from letterhead.api.errors import Forbidden
 from letterhead.api.openapi import takes
-from letterhead.errors import Conflict, Invalid, Problem
+from letterhead.errors import Forbidden, Invalid, Problem
 from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
@@ -112,12 +111,8 @@ async def send_again(
     """Send a message once more, to those who did not get it, or to all if everybody did."""
     portal = await acting(request, asking)
     async with office.store.look(portal) as desk:
-        found = await messages.get(desk, message_id)
-        if found.message.message_class != MessageClass.BUSINESS.value and not asking.is_platform:
-            raise Forbidden("Messages of class system need a platform key.")
-        if found.message.message_class == MessageClass.TEST.value:
-            raise Conflict("A test mail is not sent again: send another test.")
-        content = await messages.content(desk, message_id)
+        by_platform = asking.is_platform
+        found, content = await messages.repeatable(desk, message_id, by_platform=by_platform)
     kept = await office.intake.send_again(portal, found, content, office.clock())
     return show.receipt(kept)
 

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
-from letterhead.actions import portals
+from letterhead.actions import people, portals
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, allow, named_portal
 from letterhead.api.body import Body, merged, read
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
-from letterhead.mail.portal import Portal, Principal, Scope, name_problems, portal_problems
+from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
 
 router = APIRouter(tags=["portals"])
 
@@ -30,6 +30,14 @@ class KeyBody(Body):
 
     name: str = "API key"
     scopes: list[str] = Field(default_factory=lambda: [Scope.SEND.value, Scope.READ.value])
+
+
+class SessionBody(Body):
+    """Somebody of the platform who is to see the pages of one portal, for `ttl` seconds."""
+
+    email: str = ""
+    role: str = Role.ADMIN.value
+    ttl: int = 3600
 
 
 @router.post("/portals", status_code=201, openapi_extra=takes(PortalBody))
@@ -96,3 +104,24 @@ def _scopes(named: list[str]) -> tuple[list[Scope], list[Problem]]:
         if each not in known
     ]
     return [Scope(each) for each in dict.fromkeys(named) if each in known], problems
+
+
+@router.post("/portals/{slug}/sessions", status_code=201, openapi_extra=takes(SessionBody))
+async def open_session(
+    request: Request,
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(None))],
+) -> show.Json:
+    """
+    A one-time address that signs somebody in to this portal's pages.
+
+    It works once, within five minutes or `ttl` if that is shorter; the session lasts `ttl` seconds.
+    """
+    body, problems = await read(request, SessionBody)
+    if body.role not in set(Role):
+        problems.append(Problem("role", "unknown", "Choose admin, consultant or viewer."))
+    if problems:
+        raise Invalid(problems)
+    guest = people.Guest(body.email, Role(body.role), body.ttl, sent_by="platform")
+    store, now = office.store, office.clock()
+    return {"url": await people.entry(store, office.public_url, portal, guest, now=now)}

@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from letterhead.actions import settings
+from letterhead.actions.office import Office
 from letterhead.api import show
-from letterhead.api.access import Office, OfficeOf, named_portal
+from letterhead.api.access import OfficeOf, named_portal
 from letterhead.api.body import Body, demand_type, octets, parse, read_strictly
 from letterhead.api.codes import CodeBody, demand_right
 from letterhead.api.openapi import takes

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from letterhead.actions.office import Office
 from letterhead.api import show
-from letterhead.api.access import Office, OfficeOf, acting_portal
+from letterhead.api.access import OfficeOf, acting_portal
 from letterhead.api.body import Body, read_strictly
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, NotFound, Problem

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from letterhead import service
-from letterhead.actions import portals
+from letterhead.actions import people, portals
 from letterhead.cli.output import AsJson, print_rows
 from letterhead.mail.portal import Portal, Principal, Role, Scope
 
@@ -54,15 +54,19 @@ def user_add(
     role: Annotated[Role, typer.Option(help="What the person may do.")],
     portal: Annotated[str | None, typer.Option(help="The portal; an operator has none.")] = None,
 ) -> None:
-    """Add a person."""
+    """Add a person, and print a link by which they choose a password."""
 
-    async def run() -> None:
+    async def run() -> str:
         belongs = await _portal(portal) if portal else None
-        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
-            await portals.add_person(rows, email, role, belongs, now=service.now())
+        config = service.settings()
+        async with service.opened(config) as (_, store):
+            async with store.platform() as rows:
+                await portals.add_person(rows, email, role, belongs, now=service.now())
+            return await people.invite(store, config.public_url, email, service.now())
 
-    asyncio.run(run())
+    link = asyncio.run(run())
     print(f"{email} is {role.value}{f' of {portal}' if portal else ''}.")
+    print(f"To choose a password, within three days: {link}")
 
 
 @key_app.command("create")

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, NoReturn
 
 import typer
@@ -21,8 +22,8 @@ app = typer.Typer()
 
 @app.command()
 def serve() -> None:
-    """Run everything in one process: API, command line and delivery."""
-    uvloop.run(service.serve(service.settings()))
+    """Run everything in one process: pages, API and delivery."""
+    uvloop.run(service.serve(service.settings(), partial(print, flush=True)))
 
 
 @app.command()

@@ -2,11 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -89,6 +89,15 @@ class PlatformRows:
         await self._connection.execute(
             insert(person).values(email=email, role=role.value, portal_id=portal_id, created_at=now)
         )
+
+    async def is_operator(self, email: str) -> bool:
+        known = (person.c.email == email) & (person.c.role == Role.OPERATOR.value)
+        return bool(await self._connection.scalar(select(exists(select(person.c.id).where(known)))))
+
+    async def by_ids(self, ids: Collection[int]) -> Sequence[Portal]:
+        """Portals by slug."""
+        query = _PORTALS.where(portal.c.id.in_(ids)).order_by(portal.c.slug)
+        return [found for row in await self._connection.execute(query) if (found := _portal(row))]
 
     async def _insert_key(
         self,

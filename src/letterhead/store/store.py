@@ -17,6 +17,7 @@ from letterhead.store.held import HeldRows
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
 from letterhead.store.passwords import PasswordRows
+from letterhead.store.people import PeopleRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.settings import SettingsRows
@@ -76,6 +77,18 @@ class Store:
         """Look at portals, keys and people."""
         async with self._database.read() as connection:
             yield PlatformRows(connection)
+
+    @asynccontextmanager
+    async def people(self) -> AsyncIterator[PeopleRows]:
+        """Let people in and out."""
+        async with self._database.accept() as connection:
+            yield PeopleRows(connection)
+
+    @asynccontextmanager
+    async def look_at_people(self) -> AsyncIterator[PeopleRows]:
+        """Look who is there."""
+        async with self._database.read() as connection:
+            yield PeopleRows(connection)
 
     async def locked(self) -> list[str]:
         """The portals with a stored password that cannot be opened: its key is missing."""

@@ -1,0 +1,34 @@
+"""What every door works with: the store, and the actions that need more than it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from letterhead.actions.domains import DomainCheck
+from letterhead.actions.messages import Intake
+from letterhead.actions.ownership import Ownership
+from letterhead.actions.trial import Trial
+from letterhead.mail.letter import LaneKey
+from letterhead.mail.notice import Texts
+from letterhead.mail.sender import Platform
+from letterhead.mail.settings import Ports
+from letterhead.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the routes work with."""
+
+    store: Store
+    intake: Intake
+    trial: Trial
+    domains: DomainCheck
+    ownership: Ownership
+    wake: Callable[[LaneKey], None]
+    ports: Ports
+    clock: Callable[[], datetime]
+    captures: bool  # whether the platform's route keeps mail instead of sending it
+    platform: Platform
+    texts: Texts
+    sending_addresses: Sequence[str]  # ours, for the connectors of relays
+    public_url: str  # where people reach the pages

@@ -1,0 +1,184 @@
+"""Who looks at a page, and whether they may: a cookie becomes a visitor, a name the portal."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from letterhead.actions.office import Office
+from letterhead.errors import Forbidden, NotFound, TooLarge
+from letterhead.mail.portal import Portal
+from letterhead.mail.rights import Right, Visitor
+from letterhead.mail.secret import Secret
+from letterhead.store.people import digest
+from letterhead.web import render
+
+FORM_LIMIT = 64 * 1024  # bytes
+FIELDS_LIMIT = 100
+SEE_OTHER = 303
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to a page, by somebody who may make it."""
+
+    request: Request
+    office: Office
+    visitor: Visitor
+    token: str  # what the cookie holds
+    form: Mapping[str, str]
+    of: Portal | None = None
+
+    @property
+    def portal(self) -> Portal:
+        assert self.of is not None  # noqa: S101 - for pages below a portal only
+        return self.of
+
+    @property
+    def now(self) -> datetime:
+        return self.office.clock()
+
+    def may(self, right: Right) -> bool:
+        return self.visitor.may(right, self.of.id if self.of else None)
+
+    def page(self, name: str, values: Mapping[str, Any], status: int = 200) -> Response:
+        """A page in the frame that everybody sees who is signed in."""
+        frame = {
+            "asked": self,
+            "visitor": self.visitor,
+            "portal": self.of,
+            "csrf": csrf(self.token),
+            "Right": Right,
+            **outside(self.request, self.office),
+        }
+        return render.page(name, {**frame, **values}, status)
+
+
+Page = Callable[[Asked], Awaitable[Response]]
+OpenPage = Callable[[Request, Office], Awaitable[Response]]
+
+
+def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Response]]:
+    """A page for who is signed in and has the right; None asks for no more than being there."""
+
+    async def endpoint(request: Request) -> Response:
+        office = office_of(request)
+        token = request.cookies.get(cookie_name(office), "")
+        async with office.store.look_at_people() as people:
+            visitor = await people.visitor(token, office.clock()) if token else None
+        if visitor is None:
+            return RedirectResponse(f"/sign-in?next={quote(_path(request))}", SEE_OTHER)
+        portal = await _portal(request, office, visitor)
+        if right and not visitor.may(right, portal.id if portal else None):
+            raise Forbidden(f"You may not {right.value} here.")
+        form = await posted(request, office) if request.method == "POST" else {}
+        if request.method == "POST" and not hmac.compare_digest(
+            form.get("csrf", "").encode(), csrf(token).encode()
+        ):
+            raise Forbidden("This form is too old: go back, load the page again, and repeat it.")
+        return await page(Asked(request, office, visitor, token, form, portal))
+
+    endpoint.right = right  # type: ignore[attr-defined] # read by tests
+    return endpoint
+
+
+def open_to_all(page: OpenPage) -> Callable[[Request], Awaitable[Response]]:
+    """A page for whoever comes: to sign in."""
+
+    async def endpoint(request: Request) -> Response:
+        return await page(request, office_of(request))
+
+    return endpoint
+
+
+def office_of(request: Request) -> Office:
+    found = request.app.state.office
+    assert isinstance(found, Office)  # noqa: S101 - set by `web.app.build`
+    return found
+
+
+def csrf(token: str) -> str:
+    """What a form must bring along: known to pages of this session alone."""
+    return digest(f"csrf {token}")
+
+
+def cookie_name(office: Office) -> str:
+    """Behind TLS the name binds the cookie to this host (RFC 6265bis, section 4.1.3)."""
+    return "__Host-letterhead" if is_secure(office) else "letterhead"
+
+
+def is_secure(office: Office) -> bool:
+    return office.public_url.startswith("https:")
+
+
+def signed_in(office: Office, token: Secret, to: str) -> Response:
+    """Hand over the cookie of a session."""
+    response = RedirectResponse(to, SEE_OTHER)
+    response.set_cookie(
+        cookie_name(office),
+        token.reveal(),
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(office),
+    )
+    return response
+
+
+async def posted(request: Request, office: Office) -> Mapping[str, str]:
+    """The fields of a form, from one of our own pages."""
+    _demand_own_page(request, office)
+    raw = b""
+    async for part in request.stream():
+        raw += part
+        if len(raw) > FORM_LIMIT:
+            raise TooLarge("This form is too large.")
+    try:
+        text = raw.decode("ascii", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_LIMIT))
+    except ValueError as error:
+        raise TooLarge("This form has too many fields.") from error
+
+
+def outside(request: Request, office: Office) -> dict[str, Any]:
+    """What every page shows, signed in or not."""
+    theme = request.cookies.get("theme", "")
+    return {
+        "platform": office.platform,
+        "texts": office.texts,
+        "captures": office.captures,
+        "path": _path(request),
+        "theme": theme if theme in {"light", "dark"} else "light",
+    }
+
+
+def _demand_own_page(request: Request, office: Office) -> None:
+    """Browsers say where a form comes from (Fetch Metadata; Origin, RFC 6454)."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        own = {urlsplit(office.public_url).netloc, request.headers.get("host", "")}
+        if urlsplit(origin).netloc not in own:
+            raise Forbidden("This form comes from another site.")
+    elif request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Forbidden("This form comes from another site.")
+
+
+async def _portal(request: Request, office: Office, visitor: Visitor) -> Portal | None:
+    """The portal that the path names; for who has no role there, there is none."""
+    slug = request.path_params.get("slug")
+    if slug is None:
+        return None
+    async with office.store.look_around() as rows:
+        portal = await rows.portal(slug)
+    if portal is None or not visitor.may(Right.SEE_SETTINGS, portal.id):
+        raise NotFound("There is no such page.")
+    return portal
+
+
+def _path(request: Request) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path

@@ -1,0 +1,110 @@
+"""The pages, put together: routes, errors as pages, and headers that keep strangers out."""
+
+from importlib import resources
+
+import structlog
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from letterhead import errors
+from letterhead.actions.office import Office
+from letterhead.errors import LetterheadError
+from letterhead.web import render
+from letterhead.web.access import is_secure, office_of, outside
+from letterhead.web.pages import entrance, messages, portals, settings
+
+log = structlog.get_logger(__name__)
+
+# The first parts of the paths that are pages; everything else is the API's.
+SEGMENTS = frozenset(
+    {"", "sign-in", "sign-out", "set-up", "password", "enter", "theme", "portals", "static"}
+)
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_STATUS: dict[type[LetterheadError], tuple[int, str]] = {
+    errors.Forbidden: (403, "You may not do this."),
+    errors.NotFound: (404, "There is nothing here."),
+    errors.TooLarge: (413, "This is too large."),
+    errors.Invalid: (422, "Something is not right."),
+    errors.TooMany: (429, "Too often."),
+    errors.Unavailable: (503, "Nothing can be kept at the moment: try again in a minute."),
+    LetterheadError: (409, "This is not possible now."),
+}
+
+
+def build(office: Office) -> ASGIApp:
+    """The application of the pages."""
+    static = StaticFiles(directory=str(resources.files("letterhead.web") / "static"))
+    routes: list[Route | Mount] = [
+        *entrance.ROUTES,
+        *portals.ROUTES,
+        *settings.ROUTES,
+        *messages.ROUTES,
+        Mount("/static", static),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={
+            LetterheadError: _refused,
+            HTTPException: _no_route,
+            Exception: _broken,
+        },
+    )
+    app.state.office = office
+    return _Headers(app, secure=is_secure(office))
+
+
+class _Headers:
+    """Adds what browsers are to keep to."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        self._app = app
+        self._secure = secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._add(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+    def _add(self, headers: MutableHeaders, path: str) -> None:
+        headers["Content-Security-Policy"] = _POLICY
+        headers["X-Content-Type-Options"] = "nosniff"
+        # Forms tell their origin; links to other sites tell nothing.
+        headers["Referrer-Policy"] = "same-origin"
+        is_static = path.startswith("/static/")
+        headers["Cache-Control"] = "max-age=86400" if is_static else "no-store"
+        if self._secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    status, title = next(found for kind, found in _STATUS.items() if isinstance(error, kind))
+    return _error(request, status, title, str(error))
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return _error(request, status, "There is nothing here.", "The address is not right.")
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    log.error("page broke", route=request.scope.get("path"), exc_info=error)
+    return _error(request, 500, "Something went wrong on our side.", "It is logged.")
+
+
+def _error(request: Request, status: int, title: str, detail: str) -> Response:
+    values = {**outside(request, office_of(request)), "title": title, "detail": detail}
+    return render.page("error.html", {**values, "status": status}, status)

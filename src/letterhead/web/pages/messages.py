@@ -1,0 +1,128 @@
+"""The log of messages: find, look, send again, cancel, resolve."""
+
+from datetime import UTC, datetime, timedelta
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from letterhead.actions import messages
+from letterhead.errors import Conflict, LetterheadError, NotFound
+from letterhead.mail import faults
+from letterhead.mail.letter import Lane
+from letterhead.mail.message import MessageClass
+from letterhead.mail.outcome import Status
+from letterhead.mail.rights import Right
+from letterhead.store.messages import Found, Search
+from letterhead.web.access import SEE_OTHER, Asked, guarded
+
+_PAGE = 50
+_HEX = frozenset("0123456789abcdef")
+
+
+async def find(asked: Asked) -> Response:
+    """The newest messages first."""
+    query = asked.request.query_params
+    wanted = {each: query.get(each, "").strip() for each in ("status", "q", "since", "until")}
+    cursor = query.get("cursor", "")
+    search = Search(
+        status=Status(wanted["status"]) if wanted["status"] in set(Status) else None,
+        text=wanted["q"],
+        since=_day(wanted["since"]),
+        until=_day(wanted["until"], after=1),
+        before_id=cursor if cursor and _HEX.issuperset(cursor) else None,
+        limit=_PAGE + 1,
+    )
+    async with asked.office.store.look(asked.portal) as desk:
+        held = await desk.connection.paused_since() is not None
+        found = await desk.messages.find(search, held=held)
+    older = {**wanted, "cursor": found[_PAGE - 1].message.id} if len(found) > _PAGE else None
+    values = {"messages": found[:_PAGE], "held": held, "wanted": wanted, "older": older}
+    return asked.page("messages.html", {**values, "Status": Status, "Lane": Lane})
+
+
+async def look(asked: Asked) -> Response:
+    """One message: who gets it, and what happened."""
+    return await _page(asked)
+
+
+async def act(asked: Asked) -> Response:
+    """Send again, cancel or resolve."""
+    action = _ACTIONS.get(asked.request.path_params["action"])
+    if action is None:
+        raise NotFound("There is no such button.")
+    try:
+        shown = await action(asked)
+    except LetterheadError as error:
+        return await _page(asked, note=str(error), status=409)
+    asked.office.wake((asked.portal.id, Lane.LIVE))
+    return RedirectResponse(f"/portals/{asked.portal.slug}/messages/{shown}", SEE_OTHER)
+
+
+_PATH = "/portals/{slug}/messages"
+ROUTES = [
+    Route(_PATH, guarded(Right.MESSAGES, find), methods=["GET"]),
+    Route(f"{_PATH}/{{id}}", guarded(Right.MESSAGES, look), methods=["GET"]),
+    Route(f"{_PATH}/{{id}}/{{action}}", guarded(Right.SEND, act), methods=["POST"]),
+]
+
+
+async def _cancel(asked: Asked) -> str:
+    async with asked.office.store.portal(asked.portal) as desk:
+        return _id(await messages.cancel(desk, _named(asked), asked.now))
+
+
+async def _resolve(asked: Asked) -> str:
+    status = {"sent": Status.SENT, "resend": Status.QUEUED}.get(asked.form.get("as", ""))
+    if status is None:
+        raise Conflict("Choose sent or resend.")
+    recipient = asked.form.get("recipient", "")
+    async with asked.office.store.portal(asked.portal) as desk:
+        found = await messages.resolve(desk, _named(asked), recipient, status, now=asked.now)
+        return _id(found)
+
+
+async def _send_again(asked: Asked) -> str:
+    async with asked.office.store.look(asked.portal) as desk:
+        by_platform = asked.visitor.sees_all
+        found, content = await messages.repeatable(desk, _named(asked), by_platform=by_platform)
+    kept = await asked.office.intake.send_again(asked.portal, found, content, asked.now)
+    return kept.id
+
+
+_ACTIONS = {"cancel": _cancel, "resolve": _resolve, "send-again": _send_again}
+
+
+async def _page(asked: Asked, note: str = "", status: int = 200) -> Response:
+    async with asked.office.store.look(asked.portal) as desk:
+        found = await messages.get(desk, _named(asked))
+        events = await desk.messages.events(found.message.id)
+        held = await desk.connection.paused_since() is not None
+    values = {
+        "message": found.message,
+        "recipients": found.recipients,
+        "events": events,
+        "fault_of": faults.by_code,
+        "held": held,
+        "note": note,
+        "is_business": found.message.message_class == MessageClass.BUSINESS.value,
+        "Lane": Lane,
+    }
+    return asked.page("message.html", values, status)
+
+
+def _named(asked: Asked) -> str:
+    name: str = asked.request.path_params["id"]
+    return name
+
+
+def _id(found: Found) -> str:
+    name: str = found.message.id
+    return name
+
+
+def _day(text: str, *, after: int = 0) -> datetime | None:
+    """The beginning of a day in UTC, or of one `after` it; None where there is no day."""
+    try:
+        return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC) + timedelta(days=after)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,270 @@
+"""Portal Settings > Email Settings: the page, and what its buttons do."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from letterhead.actions import held, settings
+from letterhead.actions.domains import filled_for
+from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
+from letterhead.mail import faults
+from letterhead.mail.gate import Step
+from letterhead.mail.letter import Lane
+from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES, Filled
+from letterhead.mail.rights import Right
+from letterhead.mail.sender import from_name, sender
+from letterhead.mail.settings import RELAY_PORT, TLS_PORTS, Type
+from letterhead.mail.standing import next_step, standing
+from letterhead.web import forms
+from letterhead.web.access import SEE_OTHER, Asked, guarded
+from letterhead.web.forms import Form
+from letterhead.web.render import Errors
+
+Action = Callable[[Asked], Awaitable[None]]
+
+_UNSAVED = "Save first: this uses the saved settings, and something in the form is not saved yet."
+
+
+async def look(asked: Asked) -> Response:
+    """The page, as it stands."""
+    return await _page(asked)
+
+
+async def save(asked: Asked) -> Response:
+    """Keep the next version; what was typed stays in the form where something is wrong."""
+    form = forms.posted(asked.form)
+    office = asked.office
+    try:
+        async with office.store.portal(asked.portal) as desk:
+            if form.is_smtp:
+                await settings.save_smtp(desk, form.smtp(), asked.now, ports=office.ports)
+            else:
+                await settings.save_default(desk, form.default(), asked.now)
+    except Invalid as error:
+        return await _page(asked, form, errors=_by_field(error), status=422)
+    return _back(asked, "settings")
+
+
+async def prefill(asked: Asked) -> Response:
+    """Fill in what the chosen provider, or the From address, tells."""
+    form = forms.posted(asked.form)
+    errors: dict[str, str] = {}
+    try:
+        found = await _found(asked, form)
+    except Invalid as error:
+        return await _page(asked, form, errors=_by_field(error), status=422)
+    if found is None:
+        errors["from_address"] = "No known provider takes this domain's mail: choose one above."
+        return await _page(asked, form, errors=errors, status=422)
+    filled = form.filled(found, anyway=bool(asked.request.query_params.get("anyway")))
+    return await _page(asked, filled, filled=found)
+
+
+async def test(asked: Asked) -> None:
+    await asked.office.trial.run(asked.portal, asked.form.get("to", "").strip(), asked.now)
+
+
+async def check_dns(asked: Asked) -> None:
+    await asked.office.domains.run(asked.portal, asked.now)
+
+
+async def confirm(asked: Asked) -> None:
+    code, office = asked.form.get("code", "").strip(), asked.office
+    async with office.store.portal(asked.portal) as desk:
+        left = await settings.confirm(desk, code, office.store.vault, asked.now)
+    _demand_right("code", left)
+
+
+async def find_record(asked: Asked) -> None:
+    await asked.office.ownership.confirm_record(asked.portal, asked.now)
+
+
+async def send_code(asked: Asked) -> None:
+    await asked.office.ownership.send_code(asked.portal, "", asked.now)
+
+
+async def enter_code(asked: Asked) -> None:
+    code = asked.form.get("domain_code", "").strip()
+    left = await asked.office.ownership.confirm_code(asked.portal, code, asked.now)
+    _demand_right("domain_code", left)
+
+
+async def switch_on(asked: Asked) -> None:
+    async with asked.office.store.portal(asked.portal) as desk:
+        await settings.switch_on(desk, asked.now)
+    _wake(asked)
+
+
+async def switch_back(asked: Asked) -> None:
+    async with asked.office.store.portal(asked.portal) as desk:
+        await settings.switch_back(desk, None, asked.now)
+    _wake(asked)
+
+
+async def resume(asked: Asked) -> None:
+    async with asked.office.store.portal(asked.portal) as desk:
+        await settings.resume(desk, asked.now)
+    _wake(asked)
+
+
+async def release(asked: Asked) -> None:
+    async with asked.office.store.portal(asked.portal) as desk:
+        await held.release(desk, None, asked.now)
+    _wake(asked)
+
+
+async def discard(asked: Asked) -> None:
+    await held.discard(asked.office.store, asked.portal, None, asked.now)
+
+
+async def fall_back(asked: Asked) -> None:
+    async with asked.office.store.portal(asked.portal) as desk:
+        await desk.connection.fall_back(enabled=bool(asked.form.get("fallback")))
+    _wake(asked)
+
+
+# What a button does, who may press it, and the part of the page that shows what came of it.
+ACTIONS: Mapping[str, tuple[Action, Right, str]] = {
+    "test": (test, Right.EDIT_SETTINGS, "test"),
+    "check-dns": (check_dns, Right.EDIT_SETTINGS, "dns"),
+    "confirm": (confirm, Right.EDIT_SETTINGS, "test"),
+    "find-record": (find_record, Right.EDIT_SETTINGS, "domain"),
+    "send-code": (send_code, Right.EDIT_SETTINGS, "domain"),
+    "enter-code": (enter_code, Right.EDIT_SETTINGS, "domain"),
+    "switch-on": (switch_on, Right.SWITCH, "switch"),
+    "switch-back": (switch_back, Right.SWITCH, "switch"),
+    "resume": (resume, Right.EDIT_SETTINGS, "held"),
+    "release": (release, Right.SWITCH, "held"),
+    "discard": (discard, Right.SWITCH, "held"),
+    "fallback": (fall_back, Right.SWITCH, "held"),
+}
+
+
+async def act(asked: Asked) -> Response:
+    """Do what a button asks for; nothing that was typed and is not saved gets lost."""
+    name = asked.request.path_params["action"]
+    if name not in ACTIONS:
+        raise NotFound("There is no such button.")
+    action, right, part = ACTIONS[name]
+    if not asked.may(right):
+        return await _page(asked, note=(part, "Your role does not allow this."), status=403)
+    form = forms.posted(asked.form)
+    if not form.same_as(await _saved(asked)):
+        return await _page(asked, form, note=(part, _UNSAVED), status=409)
+    try:
+        await action(asked)
+    except Invalid as error:
+        return await _page(asked, errors=_by_field(error), status=422)
+    except LetterheadError as error:
+        return await _page(asked, note=(part, str(error)), status=409)
+    return _back(asked, part)
+
+
+_PATH = "/portals/{slug}/email-settings"
+ROUTES = [
+    Route(_PATH, guarded(Right.SEE_SETTINGS, look), methods=["GET"]),
+    Route(_PATH, guarded(Right.EDIT_SETTINGS, save), methods=["POST"]),
+    Route(f"{_PATH}/prefill", guarded(Right.EDIT_SETTINGS, prefill), methods=["POST"]),
+    Route(f"{_PATH}/{{action}}", guarded(Right.EDIT_SETTINGS, act), methods=["POST"]),
+]
+
+
+async def _page(
+    asked: Asked,
+    form: Form | None = None,
+    *,
+    errors: Mapping[str, str] | None = None,
+    note: tuple[str, str] = ("", ""),
+    **more: Any,  # noqa: ANN401 - `filled`: what a provider filled in; `status` of the response
+) -> Response:
+    async with asked.office.store.look(asked.portal) as desk:
+        found = await settings.look(desk)
+    edited = found.next or found.live
+    saved = forms.of(edited.settings)
+    values = {
+        "found": found,
+        "edited": edited,
+        "form": form or saved,
+        "saved": form is None or form.same_as(saved),
+        "errors": Errors(errors or {}),
+        "note": {note[0]: note[1]},
+        "filled": more.get("filled"),
+        "record": await _record(asked, found.checklist),
+        **_words(asked, found),
+    }
+    return asked.page("email-settings.html", values, more.get("status", 200))
+
+
+def _words(asked: Asked, found: settings.Overview) -> dict[str, Any]:
+    """What the page says beside the form."""
+    proof = found.proof
+    failed = proof is not None and proof.accepted is False
+    live = found.live.settings
+    name = from_name(live, asked=None, portal_name=asked.portal.name)
+    return {
+        "standing": standing(
+            found.checklist,
+            found.trouble,
+            ever_saved=found.live.number > 0 or found.next is not None,
+            test_failed=failed,
+        ),
+        "step": next_step(found.checklist),
+        "Step": Step,
+        "Type": Type,
+        "fault": faults.by_code(proof.fault) if proof and proof.fault else None,
+        "trouble_fault": faults.by_code(found.trouble.fault) if found.trouble else None,
+        "live_from": sender(live, asked.office.platform, name=name, reply_to=()).mailbox,
+        "providers": PROVIDERS,
+        "relay_suffixes": RELAY_SUFFIXES,
+        "relay_port": RELAY_PORT,
+        "tls_ports": sorted(TLS_PORTS),
+        "sending_addresses": asked.office.sending_addresses,
+    }
+
+
+async def _record(asked: Asked, checklist: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
+    """The TXT record that proves the domain, where that is asked for."""
+    needed = any(
+        each.step is Step.DOMAIN_PROVEN and each.state.value in {"open", "blocked"}
+        for each in checklist
+    )
+    return await asked.office.ownership.record(asked.portal) if needed else None
+
+
+async def _saved(asked: Asked) -> Form:
+    async with asked.office.store.look(asked.portal) as desk:
+        found = await settings.look(desk)
+    return forms.of((found.next or found.live).settings)
+
+
+async def _found(asked: Asked, form: Form) -> Filled | None:
+    """Which provider is meant: the chosen one, or that of the From address."""
+    if asked.request.query_params.get("by") == "from_address":
+        email = form.values["from_address"].strip()
+        return await filled_for(asked.office.domains.dns, email)
+    provider = PROVIDERS.get(form.values["provider"])
+    if provider is None:
+        raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
+    return Filled(provider, provider.server)
+
+
+def _by_field(error: Invalid) -> dict[str, str]:
+    return {each.field: each.message for each in error.problems}
+
+
+def _demand_right(field: str, left: int | None) -> None:
+    if left is None:
+        return
+    tries = f"{left} more tries." if left > 1 else "One more try."
+    message = f"This is not the code. {tries}" if left else "Too many wrong codes: send a new one."
+    raise Invalid([Problem(field, "wrong", message)])
+
+
+def _wake(asked: Asked) -> None:
+    asked.office.wake((asked.portal.id, Lane.LIVE))
+
+
+def _back(asked: Asked, part: str) -> Response:
+    return RedirectResponse(f"/portals/{asked.portal.slug}/email-settings#{part}", SEE_OTHER)

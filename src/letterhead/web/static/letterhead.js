@@ -1,0 +1,85 @@
+// What a page does at once where a script may run. Everything works without it, too.
+"use strict";
+
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** Times in the zone of whoever reads them. */
+function localTimes(root) {
+  const words = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of all("time[datetime]", root)) {
+    time.title = time.textContent;
+    time.textContent = words.format(new Date(time.dateTime));
+  }
+}
+
+/** What stands in the form, to see whether it is saved. */
+const typed = (form) =>
+  JSON.stringify([...new FormData(form)].filter(([name]) => !["to", "code", "domain_code", "csrf"].includes(name)));
+
+function tellUnsaved(form, saved) {
+  const unsaved = typed(form) !== saved;
+  for (const button of all("[data-needs-saved]", form)) {
+    button.dataset.gated ??= String(button.disabled);
+    button.disabled = unsaved || button.dataset.gated === "true";
+  }
+  for (const reason of all(".unsaved-reason", form)) reason.hidden = !unsaved;
+}
+
+/** A relay is reached on one port alone. */
+function lockRelay(form) {
+  const { server, port } = form.elements;
+  const name = server.value.trim().toLowerCase().replace(/\.$/, "");
+  const isRelay = form.dataset.relays.split(" ").some((suffix) => name.endsWith(suffix));
+  const hint = document.getElementById("port-hint");
+  hint.dataset.words ??= hint.textContent;
+  if (isRelay) port.value = form.dataset.relayPort;
+  port.readOnly = isRelay;
+  hint.textContent = isRelay ? hint.dataset.relayWords : hint.dataset.words;
+}
+
+function tellEncryption(form) {
+  const words = document.getElementById("ssl-words");
+  const tls = form.dataset.tlsPorts.split(" ").includes(form.elements.port.value.trim());
+  const kind = !form.elements.allow_ssl.checked ? "none" : tls ? "tls" : "starttls";
+  words.textContent = words.dataset[kind];
+}
+
+function preview(form) {
+  const { from_name: name, from_address: address } = form.elements;
+  all("[data-preview]", form)[0].textContent = `${name.value} <${address.value}>`;
+}
+
+function watch(form) {
+  // Where the server sent typed values back, nothing of them is saved yet.
+  const saved = all("[aria-invalid], [role=alert]", form).length ? "" : typed(form);
+  const look = () => {
+    lockRelay(form);
+    tellEncryption(form);
+    preview(form);
+    if (saved) tellUnsaved(form, saved);
+  };
+  form.addEventListener("input", look);
+  form.addEventListener("change", look);
+  document.addEventListener("htmx:after:swap", look);
+  form.addEventListener("keydown", (event) => {
+    const button = event.key === "Enter" && event.target.dataset.enter;
+    if (!button) return;
+    event.preventDefault();
+    document.getElementById(button).click();
+  });
+  form.addEventListener("submit", (event) => {
+    const busy = event.submitter?.dataset.busy;
+    if (busy) event.submitter.textContent = busy;
+  });
+  look();
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = "Copied";
+});
+
+localTimes(document);
+all("form[data-settings]").forEach(watch);
