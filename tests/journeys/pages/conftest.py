@@ -1,0 +1,66 @@
+"""A real Chromium that looks at the pages of a running Letterhead."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.journeys.pages.desk import Desk
+from tests.running import Portal
+from tests.servers import daemons
+
+_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
+    *("--disable-component-update", "--disable-sync", "--disable-quic"),
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    daemons.demand("chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=list(_OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context(locale="en-GB", timezone_id="Europe/Berlin")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain(chromium: Browser) -> Iterator[Page]:
+    """A browser that runs no scripts."""
+    made = chromium.new_context(java_script_enabled=False)
+    yield made.new_page()
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page; whatever its scripts or its policy complain of fails the test."""
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: pytest.fail(f"a script broke: {error}"))
+    return opened
+
+
+@pytest.fixture
+def desk(hart: Portal, page: Page) -> Desk:
+    """The Email Settings of a new portal, open before its admin."""
+    return Desk(hart, page).enter()
+
+
+@pytest.fixture
+def plain_desk(hart: Portal, plain: Page) -> Desk:
+    """The same without JavaScript."""
+    return Desk(hart, plain).enter()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Axe:
+    return Axe()

@@ -1,0 +1,91 @@
+"""Every page can be used by everybody: axe's rules, small screens, the keyboard alone."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.forms import message, smtp
+from tests.journeys.pages.desk import Desk
+from tests.servers.postfix import Postfix
+
+
+def violations(axe: Axe, page: Page) -> list[Any]:
+    found = axe.run(page).response["violations"]
+    return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+
+
+def is_too_wide(page: Page) -> bool:
+    wide: bool = page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return wide
+
+
+def visit(desk: Desk) -> list[str]:
+    """Everything that an admin sees, with something on each page."""
+    desk.fill(smtp(provider="gmail"))
+    desk.save()
+    desk.press("Check DNS")
+    desk.test("anna@client.test")
+    sent = desk.portal.send(message("A rather long subject of an invoice " * 4))
+    desk.portal.wait_for(sent)
+    return ["/email-settings", "/messages", f"/messages/{sent}", "/messages?q=nothing", "/nowhere"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_breaks_a_rule_or_needs_sideways_scrolling(
+    desk: Desk, axe: Axe, theme: str, mail_server: Postfix
+) -> None:
+    paths = visit(desk)
+    if theme == "dark":
+        desk.press("Dark")
+    assert desk.page.locator("html").get_attribute("data-bs-theme") == theme
+
+    found: dict[str, Any] = {}
+    for path in paths:
+        for width in (1280, 640, 390):  # 640 is 1280 at 200 %
+            desk.page.set_viewport_size({"width": width, "height": 800})
+            desk.page.goto(f"{desk.address}{path}")
+            if broken := violations(axe, desk.page):
+                found[f"{path} {width}"] = broken
+            assert not is_too_wide(desk.page), (path, width)
+
+    assert not found, "\n".join(f"{where}: {broken}" for where, broken in found.items())
+
+
+def test_signing_in_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:
+    desk.press("Sign out")
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert violations(axe, page) == []
+
+
+def test_the_keyboard_alone_is_enough(desk: Desk, mail_server: Postfix) -> None:
+    """From the type to the saved settings without a mouse."""
+    page = desk.page
+
+    def reach(selector: str) -> None:
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+                return
+        raise AssertionError(f"{selector} cannot be reached")
+
+    reach("[name=type]")
+    page.keyboard.press("ArrowDown")
+    reach("[name=provider]")
+    with page.expect_response("**/prefill"):
+        page.keyboard.type("Other")
+    expect(page.locator("[data-filled=other]")).to_have_count(1)
+    reach("[name=server]")
+    page.keyboard.type("mail.test")
+    form = smtp()
+    for name in ("port", "login", "password", "from_name", "from_address"):
+        reach(f"[name={name}]")
+        page.keyboard.press("Control+A")
+        page.keyboard.type(str(form[name]))
+    page.keyboard.press("Enter")
+
+    expect(desk.chip).to_contain_text("Saved, not tested")

@@ -1,0 +1,163 @@
+"""Email Settings by clicking, against real servers: with JavaScript and without."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.forms import message, smtp
+from tests.journeys.pages.desk import Desk
+from tests.journeys.test_providers import relay
+from tests.running import Portal
+from tests.servers.bind import Bind
+from tests.servers.postfix import Postfix
+
+PROVIDERS = [("gmail", 587), ("gmail", 465), ("microsoft365", 587), ("zoho", 465), ("other", 587)]
+
+
+@pytest.fixture(params=["with JavaScript", "without JavaScript"])
+def any_desk(request: pytest.FixtureRequest) -> Desk:
+    found: Desk = request.getfixturevalue("desk" if "with " in request.param else "plain_desk")
+    return found
+
+
+@pytest.mark.parametrize(("provider", "port"), PROVIDERS)
+def test_from_default_to_the_own_server(
+    any_desk: Desk, hart: Portal, mail_server: Postfix, provider: str, port: int
+) -> None:
+    desk = any_desk
+    expect(desk.chip).to_contain_text("Not set up")
+
+    desk.fill(smtp(provider=provider, port=port))
+    desk.save()
+    if provider != "other":
+        expect(desk.chip).to_contain_text("DNS missing")
+        expect(desk.button("Send test")).to_be_disabled()
+        desk.press("Check DNS")
+    expect(desk.chip).to_contain_text("Saved, not tested")
+    desk.go_live(mail_server)
+
+    expect(desk.chip).to_contain_text("On")
+    expect(desk.page.locator("section").first).to_contain_text("SMTP · mail.test")
+    sent = hart.wait_for(hart.send(message("By the page")))
+    assert sent["recipients"][0]["status"] == "sent"
+
+
+def test_the_relay_needs_no_login_and_its_port_is_fixed(
+    any_desk: Desk, hart: Portal, mail_server: Postfix, name_server: Bind
+) -> None:
+    desk = any_desk
+    form = {**relay("client.test"), "port": 25}
+
+    desk.fill(form)
+    desk.save()
+    proof = hart.change("prove-domain", {"method": "dns"})
+    expect(desk.page.locator("#domain")).to_contain_text(proof["value"])
+    desk.press("Look for the record")
+    expect(desk.page.locator("#domain [role=alert]")).to_contain_text("There is no TXT record")
+    name_server.add("_letterhead.client", "TXT", f'"{proof["value"]}"')
+    desk.press("Look for the record")
+    desk.go_live(mail_server)
+
+    expect(desk.chip).to_contain_text("On")
+
+
+def test_back_to_default(desk: Desk, hart: Portal, mail_server: Postfix) -> None:
+    desk.fill(smtp())
+    desk.save()
+    desk.go_live(mail_server)
+
+    desk.page.get_by_text("Back to Default …").click()
+    desk.press("Back to Default now")
+
+    expect(desk.page.locator("section").first).to_contain_text("Platform default")
+    assert hart.settings()["live"]["type"] == "default"
+
+
+def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(any_desk: Desk) -> None:
+    any_desk.fill(smtp(server="10.0.0.1", from_address="not an address", from_name="Hart"))
+    any_desk.save()
+
+    for name in ("server", "from_address"):
+        field = any_desk.page.locator(f"[name={name}]")
+        assert field.get_attribute("aria-invalid") == "true"
+        told = (field.get_attribute("aria-describedby") or "").split()
+        assert f"{name}-error" in told
+        expect(any_desk.page.locator(f"#{name}-error")).not_to_be_empty()
+    expect(any_desk.page.locator("[name=server]")).to_have_value("10.0.0.1")
+    expect(any_desk.page.locator("[name=from_name]")).to_have_value("Hart")
+    assert any_desk.portal.settings()["next"] is None
+
+
+def test_a_typed_server_is_not_overwritten_without_asking(any_desk: Desk) -> None:
+    any_desk.page.get_by_label("SMTP Your own mail server").check()
+    any_desk.page.locator("[name=server]").fill("mail.hart.test")
+
+    any_desk.choose("gmail")
+
+    expect(any_desk.page.locator("[name=server]")).to_have_value("mail.hart.test")
+    any_desk.press("use it")
+    expect(any_desk.page.locator("[name=server]")).to_have_value("smtp.gmail.com")
+    expect(any_desk.page.locator("[name=port]")).to_have_value("587")
+
+
+def test_a_test_waits_for_what_is_not_saved(desk: Desk) -> None:
+    desk.fill(smtp())
+    desk.save()
+    expect(desk.button("Send test")).to_be_enabled()
+
+    desk.page.locator("[name=from_address]").fill("sales@client.test")
+
+    expect(desk.button("Send test")).to_be_disabled()
+    expect(desk.page.get_by_text("Save first")).to_be_visible()
+
+
+def test_without_javascript_a_test_keeps_what_is_not_saved(plain_desk: Desk) -> None:
+    plain_desk.fill(smtp())
+    plain_desk.save()
+    plain_desk.page.locator("[name=from_address]").fill("sales@client.test")
+
+    plain_desk.test("anna@client.test")
+
+    expect(plain_desk.page.locator("#test [role=alert]")).to_contain_text("Save first")
+    expect(plain_desk.page.locator("[name=from_address]")).to_have_value("sales@client.test")
+    assert plain_desk.portal.settings()["next"]["test"] is None
+
+
+def test_a_wrong_password_is_told_in_words_and_marked_nowhere_else(desk: Desk) -> None:
+    desk.fill(smtp(password="not the password"))
+    desk.save()
+
+    desk.test("anna@client.test")
+
+    block = desk.page.locator("#test .alert-danger")
+    expect(block).to_be_visible()
+    expect(desk.chip).to_contain_text("Test failed")
+    block.get_by_text("Show the server's reply").click()
+    expect(block.locator("pre")).to_contain_text("535")
+    desk.open()
+    expect(desk.page.locator("#test .alert-danger")).to_be_visible()
+
+
+def test_a_wrong_code_leaves_tries(desk: Desk) -> None:
+    desk.fill(smtp())
+    desk.save()
+    desk.test("anna@client.test")
+
+    desk.page.get_by_label("Code from the test mail").fill("000000")
+    desk.page.keyboard.press("Enter")
+
+    expect(desk.page.locator("#code-error")).to_contain_text("5 more tries")
+
+
+def test_the_form_follows_what_is_typed(desk: Desk) -> None:
+    page = desk.page
+    page.get_by_label("SMTP Your own mail server").check()
+
+    page.locator("[name=server]").fill("hart-test.mail.protection.outlook.com")
+    expect(page.locator("[name=port]")).to_have_value("25")
+    expect(page.locator("#port-hint")).to_contain_text("fixed")
+    page.locator("[name=server]").fill("smtp.hart.test")
+    page.locator("[name=port]").fill("465")
+    expect(page.locator("#ssl-words")).to_contain_text("from the first byte")
+    page.locator("[name=from_name]").fill("Hart")
+    page.locator("[name=from_address]").fill("office@hart.test")
+    expect(page.locator("[data-preview]")).to_have_text("Hart <office@hart.test>")
