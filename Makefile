@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench
+.PHONY: help setup lock demo serve servers fix check test cover reference bench pictures assets
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -55,3 +55,9 @@ reference: setup ## Make the pages of docs/reference that stand in the code
 
 bench: setup ## Measure the main job; needs no network
 	.venv/bin/python -m benchmarks.relay
+
+pictures: setup servers ## Make the pictures of the pages for README and guide, in Chromium
+	.venv/bin/python docs/pictures.py
+
+assets: ## Fetch Tabler and htmx anew from npm, and check them
+	src/letterhead/web/static/vendor/fetch

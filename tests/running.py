@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from letterhead.demo.stand import end, start_service
+from letterhead.demo.stand import end, said_in, start_service
 from letterhead.mail.portal import Scope
 
 KEY = "a-platform-key-of-the-tests"
@@ -33,6 +33,7 @@ class Platform:
         """Start it; on a free port, so the address changes with each start."""
         self.log = self.folder / f"log-{time.monotonic_ns()}"
         self.process, self.address = start_service(self._settings, self.log)
+        self.said = said_in(self.log)
         self.http = httpx.Client(
             base_url=self.address, headers={"Authorization": f"Bearer {KEY}"}, timeout=60
         )

@@ -1,6 +1,7 @@
 """`letterhead demo`: proves the main job on this machine, with a mail server of its own."""
 
 import contextlib
+import secrets
 import signal
 
 import httpx
@@ -12,6 +13,8 @@ from letterhead.demo.stand import Stand, stand
 from letterhead.demo.tally import Tally
 
 __all__ = ["run"]
+
+OPERATOR = "operator@letterhead.example"
 
 
 def run(messages: int, *, stay: bool) -> int:
@@ -25,7 +28,9 @@ def run(messages: int, *, stay: bool) -> int:
         with stand() as where:
             _show(console, where, messages)
             if stay:
-                console.print(f"The service goes on at {where.address} until Ctrl-C.")
+                password = _sign_up(where)
+                console.print(f"The service goes on until Ctrl-C. Its pages: {where.address}")
+                console.print(f"Sign in as {OPERATOR} with the password {password}")
                 console.print(f"Its platform key: {where.key}")
             print("demo: ok", flush=True)
             _wait(until_stopped=stay)
@@ -45,6 +50,15 @@ def _show(console: Console, where: Stand, messages: int) -> None:
     console.print(_table(found))
     if not found.complete:
         raise Unexpected("not every message arrived exactly once")
+
+
+def _sign_up(where: Stand) -> str:
+    """Make the first operator; gives the password."""
+    password = secrets.token_urlsafe(12)
+    form = {"email": OPERATOR, "password": password}
+    if httpx.post(where.set_up, data=form).is_error:
+        raise Unexpected("the first operator could not be made")
+    return password
 
 
 def _wait(*, until_stopped: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from letterhead.demo import certificate
 LOGIN = "office@hart.example"
 SERVER = "localhost"
 
+_SET_UP = re.compile(r"Set up the first operator: (\S+)")
 _START = 20.0  # seconds
 _END = 30.0
 
@@ -33,6 +35,7 @@ class Stand:
     password: str
     journal: Path
     mailbox: Path
+    set_up: str  # the link that makes the first operator
     service: subprocess.Popen[str]
     upstream: subprocess.Popen[str]
 
@@ -65,6 +68,7 @@ def stand(database_url: str = "") -> Iterator[Stand]:
             password=password,
             journal=folder / "journal",
             mailbox=mailbox,
+            set_up=_SET_UP.findall(said_in(folder / "log").read_text("utf-8"))[0],
             service=service,
             upstream=upstream,
         )
@@ -95,15 +99,20 @@ def start_upstream(
 def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[str], str]:
     """Start `letterhead serve`, and wait until it answers; gives its process and its address."""
     inherited = {key: value for key, value in os.environ.items() if _is_neutral(key)}  # noqa: TID251
-    with log.open("a", encoding="utf-8") as written:
+    with log.open("a", encoding="utf-8") as written, said_in(log).open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "letterhead", "serve"],
             env={**inherited, **settings},
-            stdout=subprocess.DEVNULL,
+            stdout=said,
             stderr=written,
             text=True,
         )
     return process, _address(process, log)
+
+
+def said_in(log: Path) -> Path:
+    """Where the service that writes `log` keeps what it says to its operator."""
+    return log.with_name(f"{log.name}.said")
 
 
 def end(process: subprocess.Popen[str]) -> None:

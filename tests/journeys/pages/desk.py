@@ -83,4 +83,4 @@ class Desk:
 
     @property
     def chip(self) -> Locator:
-        return self.page.locator("#status-title .chip")
+        return self.page.locator("#standing")

@@ -1,12 +1,12 @@
 """Portal Settings > Email Settings: the page, and what its buttons do."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from letterhead.actions import held, settings
+from letterhead.actions import held, people, settings
 from letterhead.actions.domains import filled_for
 from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
 from letterhead.mail import faults
@@ -162,11 +162,30 @@ async def act(asked: Asked) -> Response:
     return _back(asked, part)
 
 
+async def make_pass(asked: Asked) -> Response:
+    """Make a link for a consultant; it is shown on this one answer."""
+    office = asked.office
+    made = await people.make_pass(
+        office.store, office.public_url, asked.portal, made_by=asked.visitor.email, now=asked.now
+    )
+    return await _page(asked, new_pass=made)
+
+
+async def revoke_pass(asked: Asked) -> Response:
+    """End a consultant's pass, and whoever came by it."""
+    async with asked.office.store.people() as rows:
+        if not await rows.revoke(asked.portal.id, asked.form.get("pass", "")):
+            raise NotFound("There is no such pass any more.")
+    return _back(asked, "pass")
+
+
 _PATH = "/portals/{slug}/email-settings"
 ROUTES = [
     Route(_PATH, guarded(Right.SEE_SETTINGS, look), methods=["GET"]),
     Route(_PATH, guarded(Right.EDIT_SETTINGS, save), methods=["POST"]),
     Route(f"{_PATH}/prefill", guarded(Right.EDIT_SETTINGS, prefill), methods=["POST"]),
+    Route(f"{_PATH}/make-pass", guarded(Right.SWITCH, make_pass), methods=["POST"]),
+    Route(f"{_PATH}/revoke-pass", guarded(Right.SWITCH, revoke_pass), methods=["POST"]),
     Route(f"{_PATH}/{{action}}", guarded(Right.EDIT_SETTINGS, act), methods=["POST"]),
 ]
 
@@ -177,7 +196,7 @@ async def _page(
     *,
     errors: Mapping[str, str] | None = None,
     note: tuple[str, str] = ("", ""),
-    **more: Any,  # noqa: ANN401 - `filled`: what a provider filled in; `status` of the response
+    **more: Any,  # noqa: ANN401 - `filled` by a provider, a `new_pass`, the `status`
 ) -> Response:
     async with asked.office.store.look(asked.portal) as desk:
         found = await settings.look(desk)
@@ -192,6 +211,8 @@ async def _page(
         "note": {note[0]: note[1]},
         "filled": more.get("filled"),
         "record": await _record(asked, found.checklist),
+        "passes": await _passes(asked),
+        "new_pass": more.get("new_pass"),
         **_words(asked, found),
     }
     return asked.page("email-settings.html", values, more.get("status", 200))
@@ -231,6 +252,13 @@ async def _record(asked: Asked, checklist: Any) -> Mapping[str, Any] | None:  # 
         for each in checklist
     )
     return await asked.office.ownership.record(asked.portal) if needed else None
+
+
+async def _passes(asked: Asked) -> Sequence[Any]:
+    if not asked.may(Right.SWITCH):
+        return ()
+    async with asked.office.store.look_at_people() as rows:
+        return await rows.passes(asked.portal.id, asked.now)
 
 
 async def _saved(asked: Asked) -> Form:
