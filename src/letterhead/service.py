@@ -150,7 +150,7 @@ class Service:
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
-            trial=Trial(store, self._lanes.wake, press, domains),
+            trial=Trial(store, self._lanes.wake, press, domains, config.public_url),
             domains=domains,
             ownership=Ownership(store, self._lanes.wake, press, domains),
             wake=self._lanes.wake,
@@ -167,7 +167,9 @@ class Service:
         """Serve until SIGTERM or SIGINT, then finish what is on the wire."""
         await self._begin()
         listening = _listen(self._config.listen)
-        self.office = replace(self.office, public_url=_reached(self._config, listening))
+        reached = _reached(self._config, listening)
+        trial = replace(self.office.trial, public_url=reached)
+        self.office = replace(self.office, public_url=reached, trial=trial)
         await self._welcome()
         server = _Server(_uvicorn(self._doors()))
         for number in (signal.SIGTERM, signal.SIGINT):

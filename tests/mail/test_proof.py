@@ -37,8 +37,11 @@ def test_codes_have_six_digits_and_differ() -> None:
 
 
 def test_the_mail_says_what_the_code_is_for() -> None:
-    text = proof.test_text("012345", portal="The Firm", server="smtp.example.com")
+    page = "https://mail.desk.test/portals/firm/email-settings"
+
+    text = proof.test_text("012345", portal="The Firm", server="smtp.example.com", page=page)
 
     assert "\n    012345\n" in text
+    assert f"\n    {page}?code=012345\n" in text
     assert "The Firm" in text
     assert "smtp.example.com" in text

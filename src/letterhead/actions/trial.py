@@ -33,6 +33,7 @@ class Trial:
     wake: Callable[[LaneKey], None]
     press: Press
     domains: DomainCheck
+    public_url: str  # of the pages
 
     async def run(self, portal: Portal, to: str, now: datetime) -> Proof:
         """Send a test mail to `to`; the answer tells how far it came."""
@@ -77,7 +78,12 @@ class Trial:
         return Notice(
             to=recipient,
             subject=f"Test mail for {portal.name}",
-            text=proof.test_text(code, portal=portal.name, server=self._server(version)),
+            text=proof.test_text(
+                code,
+                portal=portal.name,
+                server=self._server(version),
+                page=f"{self.public_url}/portals/{portal.slug}/email-settings",
+            ),
             kept=_KEPT,
             message_class=MessageClass.TEST,
         )

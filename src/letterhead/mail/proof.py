@@ -58,8 +58,8 @@ def new_code() -> str:
     return f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
 
 
-def test_text(code: str, *, portal: str, server: str) -> str:
-    """The words of a test mail."""
+def test_text(code: str, *, portal: str, server: str, page: str) -> str:
+    """The words of a test mail; its link only fills the code in, since scanners open links."""
     return (
         f"This is a test mail for the Email Settings of {portal}.\n"
         "\n"
@@ -68,6 +68,10 @@ def test_text(code: str, *, portal: str, server: str) -> str:
         "Give this code to the person who sent the test; entering it proves the arrival:\n"
         "\n"
         f"    {code}\n"
+        "\n"
+        "Who is signed in may open this address instead, where the code is filled in:\n"
+        "\n"
+        f"    {page}?code={code}\n"
     )
 
 

@@ -1,10 +1,13 @@
 """Email Settings by clicking, against real servers: with JavaScript and without."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
+from tests.journeys.settings import code_of
 from tests.journeys.test_providers import relay
 from tests.running import Portal
 from tests.servers.bind import Bind
@@ -161,3 +164,24 @@ def test_the_form_follows_what_is_typed(desk: Desk) -> None:
     page.locator("[name=from_name]").fill("Hart")
     page.locator("[name=from_address]").fill("office@hart.test")
     expect(page.locator("[data-preview]")).to_have_text("Hart <office@hart.test>")
+
+
+def test_the_link_of_the_test_mail_fills_the_code_in(
+    desk: Desk, hart: Portal, mail_server: Postfix
+) -> None:
+    to = f"link-{hart.slug}@client.test"
+    desk.fill(smtp())
+    desk.save()
+    desk.test(to)
+    expect(desk.page.get_by_text("accepted the message")).to_be_visible()
+    arrived = mail_server.wait_for(1, subject="Test mail for ", recipient=to)
+    link = re.search(r"http\S+", arrived[-1].message.get_content())
+    assert link
+
+    desk.page.goto(link[0])
+
+    field = desk.page.get_by_label("Code from the test mail")
+    expect(field).to_have_value(code_of(mail_server, to))
+    assert hart.settings()["next"]["confirmed"] is False
+    desk.press("Confirm arrival")
+    expect(desk.chip).to_contain_text("Ready to switch on")

@@ -12,6 +12,7 @@ from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
 from letterhead.mail import faults
 from letterhead.mail.gate import Step
 from letterhead.mail.letter import Lane
+from letterhead.mail.proof import CODE_DIGITS
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES, Filled
 from letterhead.mail.rights import Right
 from letterhead.mail.sender import from_name, sender
@@ -211,6 +212,7 @@ async def _page(
         "note": {note[0]: note[1]},
         "filled": more.get("filled"),
         "record": await _record(asked, found.checklist),
+        "code": asked.request.query_params.get("code", "")[:CODE_DIGITS],
         "passes": await _passes(asked),
         "new_pass": more.get("new_pass"),
         **_words(asked, found),
