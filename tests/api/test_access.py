@@ -17,6 +17,8 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("GET", "/v1/portals"): Scope.READ,
     ("GET", "/v1/portals/{slug}"): Scope.READ,
     ("POST", "/v1/portals/{slug}/keys"): None,
+    ("GET", "/v1/portals/{slug}/keys"): None,
+    ("DELETE", "/v1/portals/{slug}/keys/{key_id}"): None,
     ("POST", "/v1/portals/{slug}/sessions"): None,
     ("GET", "/v1/providers"): Scope.READ,
     ("GET", "/v1/faults"): ANY,
@@ -65,9 +67,13 @@ def call(platform: Platform, method: str, path: str, **shown: str) -> int:
 
 def filled(portal: Portal, path: str) -> str:
     """The path to what the portal has."""
-    values = {"slug": portal.slug, "message_id": "", "email": "gone@client.test"}
+    values = {"slug": portal.slug, "message_id": "", "email": "gone@client.test", "key_id": ""}
     if "{message_id}" in path:
         values["message_id"] = portal.send(message())
+    if "{key_id}" in path:
+        portal.key(Scope.READ)
+        keys = portal.call("GET", f"/portals/{portal.slug}/keys")["items"]
+        values["key_id"] = str(keys[0]["id"])
     if path.startswith("/v1/suppressions"):
         portal.call("POST", "/suppressions", {"email": values["email"]})
     return path.format(**values) + ("?email=gone@client.test" if path.endswith("ions") else "")

@@ -48,6 +48,18 @@ async def issue_key(
     return await rows.add_key(portal.id if portal else None, name, chosen, now)
 
 
+async def revoke_key(rows: PlatformRows, portal: Portal, key_id: int, now: datetime) -> None:
+    """Let a key open nothing any more."""
+    if not await rows.revoke_key(portal.id, key_id, now):
+        raise NotFound("This portal has no such key.")
+
+
+async def remove_person(rows: PlatformRows, portal: Portal, person_id: int) -> None:
+    """Take a person's role away; what they may do is looked up anew with each request."""
+    if not await rows.remove_person(portal.id, person_id):
+        raise NotFound("This portal has no such person.")
+
+
 async def add_person(
     rows: PlatformRows, email: str, role: Role, portal: Portal | None, *, now: datetime
 ) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 
 from letterhead.actions import people, portals
@@ -93,6 +93,27 @@ async def issue_key(
         "name": body.name,
         "scopes": [each.value for each in scopes],
     }
+
+
+@router.get("/portals/{slug}/keys")
+async def keys(
+    office: OfficeOf, portal: Annotated[Portal, Depends(named_portal(None))]
+) -> show.Json:
+    """The keys of a portal, without what opens: that was shown once."""
+    async with office.store.look_around() as rows:
+        found = await rows.keys(portal.id)
+    return {"items": [show.key(each) for each in found], "next_cursor": None}
+
+
+@router.delete("/portals/{slug}/keys/{key_id}", status_code=204)
+async def revoke_key(
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(None))],
+    key_id: Annotated[int, Path(ge=1, lt=1 << 31)],
+) -> None:
+    """Revoke a key: from now on it opens nothing."""
+    async with office.store.platform() as rows:
+        await portals.revoke_key(rows, portal, key_id, office.clock())
 
 
 def _scopes(named: list[str]) -> tuple[list[Scope], list[Problem]]:

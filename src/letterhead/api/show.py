@@ -36,6 +36,16 @@ def portal(found: Portal) -> Json:
     }
 
 
+def key(row: Any) -> Json:  # noqa: ANN401 - a row
+    """A key, as far as it can be shown."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "scopes": row.scopes,
+        "created_at": moment(row.created_at),
+    }
+
+
 def fault(code: str | None, reply: Mapping[str, Any] | None = None) -> Json | None:
     """A fault with the server's reply to it; None if there is none."""
     return faults.shown(faults.by_code(code), reply) if code else None

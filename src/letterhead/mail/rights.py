@@ -29,6 +29,7 @@ class Right(StrEnum):
     SWITCH = "switch Email Settings on and back"
     MESSAGES = "see messages"
     SEND = "send messages again, cancel and resolve them"
+    MANAGE = "manage people and API keys"
     PLATFORM = "see every portal"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, insert, select
+from sqlalchemy import Row, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,6 +75,27 @@ class PlatformRows:
         )
         row = (await self._connection.execute(query)).first()
         return Principal(row.portal_id, frozenset(map(Scope, row.scopes))) if row else None
+
+    async def keys(self, portal_id: int) -> Sequence[Row[Any]]:
+        """The keys of a portal that were not revoked, oldest first."""
+        query = select(key).where(key.c.portal_id == portal_id, key.c.revoked_at.is_(None))
+        return (await self._connection.execute(query.order_by(key.c.id))).all()
+
+    async def revoke_key(self, portal_id: int, key_id: int, now: datetime) -> bool:
+        """Let a key of a portal open nothing any more; False if there is none."""
+        mine = (key.c.id == key_id) & (key.c.portal_id == portal_id) & key.c.revoked_at.is_(None)
+        query = update(key).where(mine).values(revoked_at=now)
+        return (await self._connection.execute(query)).rowcount > 0
+
+    async def people(self, portal_id: int) -> Sequence[Row[Any]]:
+        """The people of a portal, by address."""
+        query = select(person).where(person.c.portal_id == portal_id).order_by(person.c.email)
+        return (await self._connection.execute(query)).all()
+
+    async def remove_person(self, portal_id: int, person_id: int) -> bool:
+        """Take a person's role in a portal away; False if there is none."""
+        mine = (person.c.id == person_id) & (person.c.portal_id == portal_id)
+        return (await self._connection.execute(delete(person).where(mine))).rowcount > 0
 
     async def add_person(
         self, email: str, role: Role, portal_id: int | None, now: datetime

@@ -21,6 +21,7 @@ from letterhead.web import render
 FORM_LIMIT = 64 * 1024  # bytes
 FIELDS_LIMIT = 100
 SEE_OTHER = 303
+_DIGITS = 10  # of a number that fits into 32 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,14 @@ async def posted(request: Request, office: Office) -> Mapping[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_LIMIT))
     except ValueError as error:
         raise TooLarge("This form has too many fields.") from error
+
+
+def numbered(asked: Asked, field: str) -> int:
+    """The number of a row that a button names."""
+    text = asked.form.get(field, "")
+    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
+        raise NotFound("There is nothing with this number.")
+    return int(text)
 
 
 def outside(request: Request, office: Office) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from letterhead.actions.office import Office
 from letterhead.errors import LetterheadError
 from letterhead.web import render
 from letterhead.web.access import is_secure, office_of, outside
-from letterhead.web.pages import entrance, messages, portals, settings
+from letterhead.web.pages import entrance, keys, messages, people, portals, settings, suppressions
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +31,11 @@ _POLICY = (
     "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+ROUTES: list[Route] = [
+    route
+    for page in (entrance, portals, settings, messages, people, keys, suppressions)
+    for route in page.ROUTES
+]
 _STATUS: dict[type[LetterheadError], tuple[int, str]] = {
     errors.Forbidden: (403, "You may not do this."),
     errors.NotFound: (404, "There is nothing here."),
@@ -45,15 +50,8 @@ _STATUS: dict[type[LetterheadError], tuple[int, str]] = {
 def build(office: Office) -> ASGIApp:
     """The application of the pages."""
     static = StaticFiles(directory=str(resources.files("letterhead.web") / "static"))
-    routes: list[Route | Mount] = [
-        *entrance.ROUTES,
-        *portals.ROUTES,
-        *settings.ROUTES,
-        *messages.ROUTES,
-        Mount("/static", static),
-    ]
     app = Starlette(
-        routes=routes,
+        routes=[*ROUTES, Mount("/static", static)],
         exception_handlers={
             LetterheadError: _refused,
             HTTPException: _no_route,

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from letterhead.mail.portal import Scope
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
 from tests.servers.postfix import Postfix
@@ -31,7 +32,17 @@ def visit(desk: Desk) -> list[str]:
     desk.test("anna@client.test")
     sent = desk.portal.send(message("A rather long subject of an invoice " * 4))
     desk.portal.wait_for(sent)
-    return ["/email-settings", "/messages", f"/messages/{sent}", "/messages?q=nothing", "/nowhere"]
+    desk.portal.key(Scope.SEND)
+    desk.portal.call("POST", "/suppressions", {"email": "gone@client.test"})
+    lists = ["/people", "/keys", "/suppressions"]
+    return [
+        *lists,
+        "/email-settings",
+        "/messages",
+        f"/messages/{sent}",
+        "/messages?q=nothing",
+        "/nowhere",
+    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

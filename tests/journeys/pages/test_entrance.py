@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from starlette.routing import Route
 
+from letterhead.mail.portal import Scope
 from letterhead.mail.rights import FAILURES_OF_ACCOUNT
-from letterhead.web.app import SEGMENTS
-from letterhead.web.pages import entrance, messages, portals, settings
+from letterhead.web.app import ROUTES, SEGMENTS
 from tests.forms import smtp
 from tests.journeys.pages.desk import Desk
 from tests.running import Platform, Portal
@@ -148,10 +147,9 @@ def test_an_address_for_nobody_is_not_made(hart: Portal, field: str, value: obje
 
 def pages() -> list[tuple[str, str]]:
     """Every page below a portal."""
-    routes = [*portals.ROUTES, *settings.ROUTES, *messages.ROUTES]
     return [
         (method, route.path)
-        for route in routes
+        for route in ROUTES
         for method in (route.methods or set()) - {"HEAD"}
         if "{slug}" in route.path
     ]
@@ -169,9 +167,7 @@ def test_another_portals_pages_are_not_there(
 
 
 def test_every_page_is_known_to_the_door() -> None:
-    routes: list[Route] = [*entrance.ROUTES, *portals.ROUTES, *settings.ROUTES, *messages.ROUTES]
-
-    assert {each.path.split("/")[1] for each in routes} | {"static"} == SEGMENTS
+    assert {each.path.split("/")[1] for each in ROUTES} | {"static"} == SEGMENTS
 
 
 def test_a_form_of_another_site_is_refused(hart: Portal, person: Person) -> None:
@@ -253,3 +249,70 @@ def test_signing_in_leads_to_no_other_site(fresh: Platform, path: str) -> None:
     form = {"email": "op@desk.test", "password": GOOD, "next": path}
 
     assert httpx.post(f"{fresh.address}/sign-in", data=form).headers["location"] == "/portals"
+
+
+def test_people_are_added_and_removed(desk: Desk, hart: Portal, person: Person) -> None:
+    page = desk.page
+    page.get_by_role("link", name="People").click()
+    page.get_by_label("E-mail address").fill("a..b@hart.test")
+    desk.press("Add person")
+    expect(page.locator("#email-error")).not_to_be_empty()
+    page.get_by_label("E-mail address").fill(f"vi@{hart.slug}.test")
+    page.get_by_label("Role").select_option("viewer")
+    desk.press("Add person")
+    link = page.locator("[role=status] pre").inner_text()
+    path = f"/portals/{hart.slug}/email-settings"
+
+    came = person.http.post(link, data={"password": GOOD})
+    seen = person.http.get(path)
+    page.get_by_role("button", name=f"Remove vi@{hart.slug}.test").click()
+    expect(page.get_by_text("Nobody yet")).to_be_visible()
+
+    assert (came.status_code, seen.status_code) == (303, 200)
+    assert person.http.get(path).status_code == 404
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(desk: Desk, hart: Portal) -> None:
+    page = desk.page
+    page.get_by_role("link", name="API keys").click()
+    page.get_by_label("What it is for").fill("the shop")
+    desk.press("Make a key")
+    key = page.locator("[role=status] pre").inner_text()
+    headers = {"Authorization": f"Bearer {key}"}
+    address = f"{hart.platform.address}/v1/messages"
+
+    before = httpx.get(address, headers=headers)
+    page.get_by_role("button", name="Revoke the shop").click()
+    expect(page.get_by_text("No key yet")).to_be_visible()
+    after = httpx.get(address, headers=headers)
+
+    assert (before.status_code, after.status_code) == (200, 401)
+    assert key not in page.content()
+
+
+def test_an_address_is_suppressed_and_written_to_again(desk: Desk, hart: Portal) -> None:
+    page = desk.page
+    page.get_by_role("link", name="Suppressions").click()
+    page.get_by_label("Do not write to").fill("anna@client.test")
+    desk.press("Suppress")
+    listed = hart.call("GET", "/suppressions")["items"]
+
+    page.get_by_role("button", name="Write to anna@client.test again").click()
+    expect(page.get_by_text("Everybody is written to")).to_be_visible()
+
+    assert [each["email"] for each in listed] == ["anna@client.test"]
+    assert hart.call("GET", "/suppressions")["items"] == []
+
+
+def test_nobody_revokes_or_removes_what_another_portal_has(
+    hart: Portal, other: Portal, person: Person
+) -> None:
+    other.key(Scope.SEND)
+    (kept,) = hart.call("GET", f"/portals/{other.slug}/keys")["items"]
+    path = f"/portals/{hart.slug}/keys"
+    csrf = person.enter(hart).csrf(path)
+
+    revoked = person.post(f"{path}/revoke", csrf, key=str(kept["id"]))
+
+    assert revoked.status_code == 404
+    assert hart.call("GET", f"/portals/{other.slug}/keys")["items"] == [kept]
