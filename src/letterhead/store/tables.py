@@ -290,6 +290,15 @@ recipient = Table(
         sqlite_where=text("status = 'held'"),
         postgresql_where=text("status = 'held'"),
     ),
+    # For the log: what few mails meet is found without a look at all of them.
+    Index(
+        "ix_recipient_rare",
+        "portal_id",
+        "status",
+        "message_id",
+        sqlite_where=text("status IN ('failed', 'uncertain', 'cancelled', 'suppressed')"),
+        postgresql_where=text("status IN ('failed', 'uncertain', 'cancelled', 'suppressed')"),
+    ),
     Index(
         "ix_recipient_waiting",
         "portal_id",
