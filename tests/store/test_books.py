@@ -99,12 +99,26 @@ class Books(RuleBasedStateMachine):
     def run(self, what: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(what)
 
-    @initialize(first=st.sampled_from(HOW))
-    def begin(self, first: str) -> None:
+    @initialize()
+    def begin(self) -> None:
+        """Start with a row in every status, and with mail that waits."""
         self.run(self._begin())
+        some = {PEOPLE[-1]}
+        self.submit({*some, PEOPLE[0]}, MessageClass.BUSINESS, OnUncertain.HOLD)
+        self.pause()
+        self.release(1)  # one is held
+        self.recover()
+        for how in ("gone", "sent", "spam"):  # uncertain, sent, failed
+            self.submit(some, MessageClass.BUSINESS, OnUncertain.HOLD)
+            self.deliver(Lane.LIVE, how)
+        self.suppress(PEOPLE[0], suppressed=True)
+        self.submit({PEOPLE[0]}, MessageClass.BUSINESS, OnUncertain.RESEND)  # suppressed
+        self.suppress(PEOPLE[0], suppressed=False)
+        self.submit(some, MessageClass.SYSTEM, OnUncertain.RESEND)
+        self.run(self._cancel(self.messages[-1]))
         for on_uncertain in OnUncertain:
             self.submit(set(PEOPLE), MessageClass.BUSINESS, on_uncertain)
-            self.deliver(Lane.LIVE, first)
+        self.claim(Lane.LIVE, 1)  # sending
 
     async def _begin(self) -> None:
         self.database = Database(self.url)
@@ -292,13 +306,11 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.messages)
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        chosen = data.draw(st.sampled_from(self.messages))
+        self.run(self._cancel(data.draw(st.sampled_from(self.messages))))
 
-        async def change() -> None:
-            async with self.store.portal(self.portal) as desk:
-                await desk.messages.cancel(chosen, self.now)
-
-        self.run(change())
+    async def _cancel(self, message_id: str) -> None:
+        async with self.store.portal(self.portal) as desk:
+            await desk.messages.cancel(message_id, self.now)
 
     @rule(status=st.sampled_from([Status.SENT, Status.QUEUED]))
     def resolve(self, status: Status) -> None:

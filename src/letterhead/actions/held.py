@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from letterhead.errors import Conflict
+from letterhead.mail.change import Change
 from letterhead.mail.portal import Portal
 from letterhead.store.store import Desk, Store
 
@@ -22,11 +23,22 @@ async def release(desk: Desk, limit: int | None, now: datetime) -> int:
     if since and not await desk.connection.try_again(now):
         raise Conflict("The platform's own route is tried again by itself.")
     released = await desk.held.release(limit, now)
-    return waiting if limit is None else released
+    released = waiting if limit is None else released
+    await desk.changes.note(Change.RELEASED, now, {"mails": [None, released]})
+    return released
 
 
-async def discard(store: Store, portal: Portal, limit: int | None, now: datetime) -> int:
+async def discard(
+    store: Store, portal: Portal, limit: int | None, now: datetime, *, by: str = "API"
+) -> int:
     """Cancel held mail: all of it, or the oldest `limit`."""
+    gone = await _discard(store, portal, limit, now)
+    async with store.portal(portal, by=by) as desk:
+        await desk.changes.note(Change.DISCARDED, now, {"mails": [gone, 0]})
+    return gone
+
+
+async def _discard(store: Store, portal: Portal, limit: int | None, now: datetime) -> int:
     gone = 0
     while limit is None or gone < limit:
         async with store.portal(portal) as desk:

@@ -8,14 +8,17 @@ from typing import Any
 from letterhead.actions import codes
 from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
 from letterhead.mail import gate, spf
+from letterhead.mail.change import Change, Differences, differences
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
 from letterhead.mail.proof import WRONG_CODES, Proof
+from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
     KeepPassword,
     PasswordEdit,
     Ports,
+    Settings,
     SmtpSettings,
     advice,
     apply_password_rule,
@@ -75,7 +78,7 @@ async def save_default(
     """Keep settings of type default as the next version."""
     draft, problems = checked_default(draft)
     _demand_none([*unread, *problems])
-    return await desk.settings.save(draft, KeepPassword(), now)
+    return await _save(desk, draft, KeepPassword(), now)
 
 
 async def save_smtp(desk: Desk, edit: SmtpEdit, now: datetime, *, ports: Ports) -> Version:
@@ -84,7 +87,7 @@ async def save_smtp(desk: Desk, edit: SmtpEdit, now: datetime, *, ports: Ports) 
     password = apply_password_rule(edit.password, edit.draft.provider)
     draft, problems = checked_smtp(edit.draft, password, edited.settings, ports=ports)
     _demand_none([*edit.unread, *problems])
-    return await desk.settings.save(draft, password, now)
+    return await _save(desk, draft, password, now)
 
 
 async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | None:
@@ -100,6 +103,7 @@ async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | N
         raise Refused(Step.TEST_ACCEPTED.value, "Send a test mail first.")
     if codes.fits(proof.code_digest, vault, proof.message_id, code):
         await desk.proofs.confirm(version.number, now)
+        await desk.changes.note(Change.CONFIRMED, now, {"version": [None, version.number]})
         return None
     await desk.proofs.count_wrong_code(version.number)
     return WRONG_CODES - proof.wrong_codes - 1
@@ -111,7 +115,7 @@ async def switch_on(desk: Desk, now: datetime) -> Version:
     if version is None:
         raise Refused(Step.SAVED.value, "Save the settings first.")
     gate.demand((await progress(desk))[1], before=Step.SWITCHED_ON)
-    await _go_live(desk, version, now)
+    await _go_live(desk, version, Change.SWITCHED_ON, now)
     await desk.settings.forget_next()
     return version
 
@@ -125,7 +129,7 @@ async def switch_back(desk: Desk, number: int | None, now: datetime) -> Version:
         if found is None:
             raise NotFound("No version with this number was ever live.")
         version = found
-    await _go_live(desk, version, now)
+    await _go_live(desk, version, Change.SWITCHED_BACK, now)
     return version
 
 
@@ -133,6 +137,14 @@ async def resume(desk: Desk, now: datetime) -> None:
     """Let a connection that waits be tried at once."""
     if not await desk.connection.try_again(now):
         raise Conflict("The platform's own route is tried again by itself.")
+    await desk.changes.note(Change.RESUMED, now)
+
+
+async def fall_back(desk: Desk, now: datetime, *, enabled: bool) -> None:
+    """Let mail take the platform's route while the connection is paused, or hold it."""
+    before = await desk.connection.falls_back()
+    await desk.connection.fall_back(enabled=enabled)
+    await desk.changes.note(Change.FALLBACK, now, {"fallback": [before, enabled]})
 
 
 async def progress(desk: Desk) -> tuple[Version, Progress]:
@@ -166,6 +178,19 @@ def _demand_none(problems: Sequence[Problem]) -> None:
         raise Invalid(list({each.field: each for each in reversed(problems)}.values())[::-1])
 
 
-async def _go_live(desk: Desk, version: Version, now: datetime) -> None:
+async def _save(desk: Desk, draft: Settings, password: PasswordEdit, now: datetime) -> Version:
+    edited = await desk.settings.next() or await desk.settings.live()
+    found = differences(edited.settings, draft, new_password=isinstance(password, Secret))
+    saved = await desk.settings.save(draft, password, now)
+    versions: Differences = {"version": [edited.number, saved.number]}
+    await desk.changes.note(Change.SAVED, now, {**versions, **found})
+    return saved
+
+
+async def _go_live(desk: Desk, version: Version, how: Change, now: datetime) -> None:
+    live = await desk.settings.live()
+    found = differences(live.settings, version.settings, new_password=False)
+    versions: Differences = {"version": [live.number, version.number]}
+    await desk.changes.note(how, now, {**versions, **found})
     await desk.settings.go_live(version, now)
     await desk.connection.forget(now)

@@ -78,7 +78,7 @@ async def fall_back(request: Request, office: OfficeOf, portal: Changed) -> show
     if body.enabled is None:
         raise Invalid([Problem("enabled", "required", "Send true or false.")])
     async with office.store.portal(portal) as desk:
-        await desk.connection.fall_back(enabled=body.enabled)
+        await settings.fall_back(desk, office.clock(), enabled=body.enabled)
     return await went_live(office, portal)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail import faults
 from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal
+from letterhead.store.changes import ChangeRows
 from letterhead.store.connections import ConnectionRows, trouble
 from letterhead.store.database import Database
 from letterhead.store.domains import DomainRows
@@ -44,6 +45,7 @@ class Desk:
     held: HeldRows
     suppressions: SuppressionRows
     letters: LetterRows
+    changes: ChangeRows
 
 
 class Store:
@@ -54,11 +56,11 @@ class Store:
         self.vault = vault
 
     @asynccontextmanager
-    async def portal(self, portal: Portal) -> AsyncIterator[Desk]:
-        """Change what one portal has; others who change it wait, its mail does not."""
+    async def portal(self, portal: Portal, *, by: str = "API") -> AsyncIterator[Desk]:
+        """Change what one portal has, as `by`; others who do wait, its mail does not."""
         async with self._database.accept() as connection:
             await connection.execute(_ROW.where(rows.c.id == portal.id))
-            yield self._desk(connection, portal)
+            yield self._desk(connection, portal, by)
 
     @asynccontextmanager
     async def look(self, portal: Portal) -> AsyncIterator[Desk]:
@@ -126,7 +128,7 @@ class Store:
             found = await PasswordRows(connection, self.vault).outdated()
         return list(dict.fromkeys(row.slug for row in found))
 
-    def _desk(self, connection: AsyncConnection, portal: Portal) -> Desk:
+    def _desk(self, connection: AsyncConnection, portal: Portal, by: str = "") -> Desk:
         return Desk(
             portal,
             SettingsRows(connection, portal.id, self.vault),
@@ -137,4 +139,5 @@ class Store:
             HeldRows(connection, portal.id),
             SuppressionRows(connection, portal.id),
             LetterRows(connection),
+            ChangeRows(connection, portal.id, by),
         )

@@ -225,6 +225,19 @@ news = Table(
     Column("reply", JSON(none_as_null=True)),
 )
 
+# Who changed what about a portal.
+change = Table(
+    "change",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("portal_id", ForeignKey("portal.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("who", String(254), nullable=False),
+    Column("what", String(20), nullable=False),  # the name of a `Change`
+    Column("details", JSON, nullable=False),
+    Index("ix_change_portal_id", "portal_id", "id"),
+)
+
 # Whom a portal does not write to any more.
 suppression = Table(
     "suppression",

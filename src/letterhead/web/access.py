@@ -147,10 +147,15 @@ async def posted(request: Request, office: Office) -> Mapping[str, str]:
 
 def numbered(asked: Asked, field: str) -> int:
     """The number of a row that a button names."""
-    text = asked.form.get(field, "")
-    if not (text.isascii() and text.isdecimal() and len(text) < _DIGITS):
+    found = number(asked.form.get(field, ""))
+    if found is None:
         raise NotFound("There is nothing with this number.")
-    return int(text)
+    return found
+
+
+def number(text: str) -> int | None:
+    """The number of a row as text; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else None
 
 
 def outside(request: Request, office: Office) -> dict[str, Any]:

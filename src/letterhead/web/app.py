@@ -17,7 +17,16 @@ from letterhead.actions.office import Office
 from letterhead.errors import LetterheadError
 from letterhead.web import render
 from letterhead.web.access import is_secure, office_of, outside
-from letterhead.web.pages import entrance, keys, messages, people, portals, settings, suppressions
+from letterhead.web.pages import (
+    entrance,
+    history,
+    keys,
+    messages,
+    people,
+    portals,
+    settings,
+    suppressions,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +42,7 @@ _POLICY = (
 )
 ROUTES: list[Route] = [
     route
-    for page in (entrance, portals, settings, messages, people, keys, suppressions)
+    for page in (entrance, portals, settings, messages, people, keys, suppressions, history)
     for route in page.ROUTES
 ]
 _STATUS: dict[type[LetterheadError], tuple[int, str]] = {

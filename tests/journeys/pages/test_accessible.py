@@ -34,7 +34,7 @@ def visit(desk: Desk) -> list[str]:
     desk.portal.wait_for(sent)
     desk.portal.key(Scope.SEND)
     desk.portal.call("POST", "/suppressions", {"email": "gone@client.test"})
-    lists = ["/people", "/keys", "/suppressions"]
+    lists = ["/people", "/keys", "/suppressions", "/history"]
     return [
         *lists,
         "/email-settings",

@@ -11,7 +11,7 @@ from tests.journeys.settings import code_of
 from tests.journeys.test_providers import relay
 from tests.running import Portal
 from tests.servers.bind import Bind
-from tests.servers.postfix import Postfix
+from tests.servers.postfix import PASSWORD, Postfix
 
 PROVIDERS = [("gmail", 587), ("gmail", 465), ("microsoft365", 587), ("zoho", 465), ("other", 587)]
 
@@ -185,3 +185,24 @@ def test_the_link_of_the_test_mail_fills_the_code_in(
     assert hart.settings()["next"]["confirmed"] is False
     desk.press("Confirm arrival")
     expect(desk.chip).to_contain_text("Ready to switch on")
+
+
+def test_the_history_says_who_did_what(desk: Desk, hart: Portal, mail_server: Postfix) -> None:
+    hart.save(smtp(from_name="Before", password="a-secret-of-the-first"))
+    desk.open().page.locator("[name=from_name]").fill("After")
+    desk.page.locator("[name=password]").fill(PASSWORD)
+    desk.save()
+    desk.go_live(mail_server)
+
+    desk.page.get_by_role("link", name="History").click()
+
+    rows = desk.page.locator("tbody tr")
+    expect(rows).to_have_count(4)  # the newest first
+    expect(rows.nth(0)).to_contain_text("Switched a version on")
+    expect(rows.nth(2)).to_contain_text("admin@hart.test")
+    expect(rows.nth(2)).to_contain_text("from_name: Before → After")
+    expect(rows.nth(2)).to_contain_text("password: typed anew")
+    expect(rows.nth(3)).to_contain_text("API")
+    text = desk.page.content()
+    assert PASSWORD not in text
+    assert "a-secret-of-the-first" not in text

@@ -38,7 +38,7 @@ async def save(asked: Asked) -> Response:
     form = forms.posted(asked.form)
     office = asked.office
     try:
-        async with office.store.portal(asked.portal) as desk:
+        async with office.store.portal(asked.portal, by=asked.visitor.email) as desk:
             if form.is_smtp:
                 await settings.save_smtp(desk, form.smtp(), asked.now, ports=office.ports)
             else:
@@ -73,7 +73,7 @@ async def check_dns(asked: Asked) -> None:
 
 async def confirm(asked: Asked) -> None:
     code, office = asked.form.get("code", "").strip(), asked.office
-    async with office.store.portal(asked.portal) as desk:
+    async with office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         left = await settings.confirm(desk, code, office.store.vault, asked.now)
     _demand_right("code", left)
 
@@ -93,36 +93,36 @@ async def enter_code(asked: Asked) -> None:
 
 
 async def switch_on(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         await settings.switch_on(desk, asked.now)
     _wake(asked)
 
 
 async def switch_back(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         await settings.switch_back(desk, None, asked.now)
     _wake(asked)
 
 
 async def resume(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         await settings.resume(desk, asked.now)
     _wake(asked)
 
 
 async def release(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         await held.release(desk, None, asked.now)
     _wake(asked)
 
 
 async def discard(asked: Asked) -> None:
-    await held.discard(asked.office.store, asked.portal, None, asked.now)
+    await held.discard(asked.office.store, asked.portal, None, asked.now, by=asked.visitor.email)
 
 
 async def fall_back(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal) as desk:
-        await desk.connection.fall_back(enabled=bool(asked.form.get("fallback")))
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
+        await settings.fall_back(desk, asked.now, enabled=bool(asked.form.get("fallback")))
     _wake(asked)
 
 

@@ -1,0 +1,33 @@
+"""The history of a portal: who changed what, kept in the transaction that changed it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from letterhead.mail.change import Change, Differences
+from letterhead.store.tables import change
+
+
+class ChangeRows:
+    """The history of one portal, as `by` goes on writing it."""
+
+    def __init__(self, connection: AsyncConnection, portal_id: int, by: str) -> None:
+        self._connection = connection
+        self._portal_id = portal_id
+        self._by = by
+
+    async def note(self, what: Change, now: datetime, details: Differences | None = None) -> None:
+        """Note what is being done."""
+        row = {"portal_id": self._portal_id, "at": now, "who": self._by, "what": what.name.lower()}
+        await self._connection.execute(insert(change).values(**row, details=dict(details or {})))
+
+    async def find(self, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
+        """The newest first."""
+        query = select(change).where(change.c.portal_id == self._portal_id)
+        if before is not None:
+            query = query.where(change.c.id < before)
+        rows = await self._connection.execute(query.order_by(change.c.id.desc()).limit(limit))
+        return rows.all()
