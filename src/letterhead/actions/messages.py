@@ -152,6 +152,18 @@ async def get(desk: Desk, message_id: str) -> Found:
     return found
 
 
+async def readable(desk: Desk, message_id: str) -> bytes:
+    """
+    The bytes of a message that people and programs may read.
+
+    Test mails and the platform's own hold codes: whoever could read them would prove nothing.
+    """
+    found = await get(desk, message_id)
+    if found.message.message_class != MessageClass.BUSINESS.value:
+        raise Forbidden("Bodies of test mails and of the platform's own mail are not shown.")
+    return await content(desk, message_id)
+
+
 async def content(desk: Desk, message_id: str) -> bytes:
     """The bytes of a message as they were accepted, without From, Reply-To and Message-ID."""
     await get(desk, message_id)

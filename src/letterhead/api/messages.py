@@ -11,9 +11,8 @@ from letterhead.api import show
 from letterhead.api.access import OfficeOf, acting, acting_portal, allow
 from letterhead.api.body import Body, read
 from letterhead.api.openapi import takes
-from letterhead.errors import Forbidden, Invalid, Problem
+from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
-from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.store.messages import Search
@@ -83,16 +82,9 @@ async def body(
     portal: Annotated[Portal, Depends(acting_portal(Scope.BODIES))],
     message_id: str,
 ) -> Response:
-    """
-    The message as it was accepted: From, Reply-To and Message-ID come when it is sent.
-
-    Test mails and the platform's own hold codes: whoever could read them here would prove nothing.
-    """
+    """The message as it was accepted: From, Reply-To and Message-ID come when it is sent."""
     async with office.store.look(portal) as desk:
-        found = await messages.get(desk, message_id)
-        if found.message.message_class != MessageClass.BUSINESS.value:
-            raise Forbidden("Bodies of test mails and of the platform's own mail are not shown.")
-        content = await messages.content(desk, message_id)
+        content = await messages.readable(desk, message_id)
     return Response(content, media_type="message/rfc822")
 
 

@@ -28,6 +28,7 @@ class Right(StrEnum):
     EDIT_SETTINGS = "change and test Email Settings"
     SWITCH = "switch Email Settings on and back"
     MESSAGES = "see messages"
+    BODIES = "read the bodies of messages"
     SEND = "send messages again, cancel and resolve them"
     MANAGE = "manage people and API keys"
     PLATFORM = "see every portal"

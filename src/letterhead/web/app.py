@@ -37,7 +37,7 @@ SEGMENTS = frozenset(
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
 ROUTES: list[Route] = [
@@ -87,7 +87,7 @@ class _Headers:
         await self._app(scope, receive, guarded)
 
     def _add(self, headers: MutableHeaders, path: str) -> None:
-        headers["Content-Security-Policy"] = _POLICY
+        headers.setdefault("Content-Security-Policy", _POLICY)
         headers["X-Content-Type-Options"] = "nosniff"
         # Forms tell their origin; links to other sites tell nothing.
         headers["Referrer-Policy"] = "same-origin"

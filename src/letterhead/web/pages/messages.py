@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from letterhead.actions import messages
 from letterhead.errors import Conflict, LetterheadError, NotFound
-from letterhead.mail import faults
+from letterhead.mail import faults, reading
 from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
@@ -16,6 +16,11 @@ from letterhead.store.messages import Found, Search
 from letterhead.web.access import SEE_OTHER, Asked, guarded
 
 _PAGE = 50
+# What a stranger's HTML may: be looked at. No script, no form, nothing from anywhere.
+_CAGE = (
+    "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -45,6 +50,21 @@ async def look(asked: Asked) -> Response:
     return await _page(asked)
 
 
+async def body(asked: Asked) -> Response:
+    """The text of a message; its HTML stands in a frame that may do nothing and load nothing."""
+    async with asked.office.store.look(asked.portal) as desk:
+        content = await messages.readable(desk, _named(asked))
+    values = {"id": _named(asked), "plain": reading.plain(content), "html": reading.html(content)}
+    return asked.page("body.html", values)
+
+
+async def frame(asked: Asked) -> Response:
+    """The HTML of a message, for that frame."""
+    async with asked.office.store.look(asked.portal) as desk:
+        content = await messages.readable(desk, _named(asked))
+    return HTMLResponse(reading.html(content), headers={"Content-Security-Policy": _CAGE})
+
+
 async def act(asked: Asked) -> Response:
     """Send again, cancel or resolve."""
     action = _ACTIONS.get(asked.request.path_params["action"])
@@ -62,6 +82,8 @@ _PATH = "/portals/{slug}/messages"
 ROUTES = [
     Route(_PATH, guarded(Right.MESSAGES, find), methods=["GET"]),
     Route(f"{_PATH}/{{id}}", guarded(Right.MESSAGES, look), methods=["GET"]),
+    Route(f"{_PATH}/{{id}}/body", guarded(Right.BODIES, body), methods=["GET"]),
+    Route(f"{_PATH}/{{id}}/frame", guarded(Right.BODIES, frame), methods=["GET"]),
     Route(f"{_PATH}/{{id}}/{{action}}", guarded(Right.SEND, act), methods=["POST"]),
 ]
 
