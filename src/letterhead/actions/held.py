@@ -10,6 +10,11 @@ from letterhead.store.store import Desk, Store
 _AT_ONCE = 2000  # recipients that are given up in one transaction
 
 
+async def anything(desk: Desk) -> bool:
+    """Whether any mail of the portal is held."""
+    return await desk.held.anything(paused=await desk.connection.paused_since() is not None)
+
+
 async def release(desk: Desk, limit: int | None, now: datetime) -> int:
     """
     Let the connection be tried with held mail: all of it, or the oldest `limit`.

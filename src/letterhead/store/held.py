@@ -38,6 +38,10 @@ class HeldRows:
         query = select(func.count()).select_from(recipient).where(self._held(paused=paused))
         return await self._connection.scalar(query) or 0
 
+    async def anything(self, *, paused: bool) -> bool:
+        query = select(recipient.c.id).where(self._held(paused=paused)).limit(1)
+        return await self._connection.scalar(query) is not None
+
     async def find(self, *, paused: bool, after: str, limit: int) -> Sequence[Row[Any]]:
         """The oldest first, from behind the recipient `after`."""
         query = (

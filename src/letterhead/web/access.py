@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from letterhead.actions import held
 from letterhead.actions.office import Office
 from letterhead.errors import Forbidden, NotFound, TooLarge
 from letterhead.mail.portal import Portal
@@ -17,6 +18,7 @@ from letterhead.mail.rights import Right, Visitor
 from letterhead.mail.secret import Secret
 from letterhead.store.people import digest
 from letterhead.web import render
+from letterhead.web.rooms import links
 
 FORM_LIMIT = 64 * 1024  # bytes
 FIELDS_LIMIT = 100
@@ -34,6 +36,7 @@ class Asked:
     token: str  # what the cookie holds
     form: Mapping[str, str]
     of: Portal | None = None
+    holds: bool = False  # whether mail of the portal is held
 
     @property
     def portal(self) -> Portal:
@@ -55,6 +58,7 @@ class Asked:
             "portal": self.of,
             "csrf": csrf(self.token),
             "Right": Right,
+            "links": links(self.visitor, self.of, _path(self.request), held=self.holds),
             **outside(self.request, self.office),
         }
         return render.page(name, {**frame, **values}, status)
@@ -74,7 +78,7 @@ def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Re
             visitor = await people.visitor(token, office.clock()) if token else None
         if visitor is None:
             return RedirectResponse(f"/sign-in?next={quote(_path(request))}", SEE_OTHER)
-        portal = await _portal(request, office, visitor)
+        portal, holds = await _portal(request, office, visitor)
         if right and not visitor.may(right, portal.id if portal else None):
             raise Forbidden(f"You may not {right.value} here.")
         form = await posted(request, office) if request.method == "POST" else {}
@@ -82,7 +86,7 @@ def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Re
             form.get("csrf", "").encode(), csrf(token).encode()
         ):
             raise Forbidden("This form is too old: go back, load the page again, and repeat it.")
-        return await page(Asked(request, office, visitor, token, form, portal))
+        return await page(Asked(request, office, visitor, token, form, portal, holds))
 
     endpoint.right = right  # type: ignore[attr-defined] # read by tests
     return endpoint
@@ -181,16 +185,21 @@ def _demand_own_page(request: Request, office: Office) -> None:
         raise Forbidden("This form comes from another site.")
 
 
-async def _portal(request: Request, office: Office, visitor: Visitor) -> Portal | None:
-    """The portal that the path names; for who has no role there, there is none."""
+async def _portal(request: Request, office: Office, visitor: Visitor) -> tuple[Portal | None, bool]:
+    """
+    The portal that the path names, and whether its mail is held.
+
+    For who has no role there, there is none.
+    """
     slug = request.path_params.get("slug")
     if slug is None:
-        return None
+        return None, False
     async with office.store.look_around() as rows:
         portal = await rows.portal(slug)
-    if portal is None or not visitor.may(Right.SEE_SETTINGS, portal.id):
-        raise NotFound("There is no such page.")
-    return portal
+        if portal is None or not visitor.may(Right.SEE_SETTINGS, portal.id):
+            raise NotFound("There is no such page.")
+    async with office.store.look(portal) as desk:
+        return portal, await held.anything(desk)
 
 
 def _path(request: Request) -> str:
