@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench pictures assets
+.PHONY: help setup lock demo serve servers fix check test cover reference bench pictures assets words
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -58,6 +58,9 @@ bench: setup ## Measure the main job; needs no network
 
 pictures: setup servers ## Make the pictures of the pages for README and guide, in Chromium
 	.venv/bin/python docs/pictures.py
+
+words: setup ## Collect the texts of the pages, and bring the catalogues of the languages up to date
+	.venv/bin/python -m letterhead.web.locale.make
 
 assets: ## Fetch Tabler and htmx anew from npm, and check them
 	src/letterhead/web/static/vendor/fetch

@@ -15,14 +15,17 @@ from letterhead.actions.office import Office
 from letterhead.errors import Forbidden, NotFound, TooLarge
 from letterhead.mail.portal import Portal
 from letterhead.mail.rights import Right, Visitor
+from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
 from letterhead.store.people import digest
 from letterhead.web import render
 from letterhead.web.rooms import links
+from letterhead.web.speech import Speech, speech_of
 
 FORM_LIMIT = 64 * 1024  # bytes
 FIELDS_LIMIT = 100
 SEE_OTHER = 303
+_DEPTH = 4  # parts of the path of a portal's page, the empty one before it counted
 _DIGITS = 10  # of a number that fits into 32 bits
 
 
@@ -42,6 +45,10 @@ class Asked:
     def portal(self) -> Portal:
         assert self.of is not None  # noqa: S101 - for pages below a portal only
         return self.of
+
+    @property
+    def speech(self) -> Speech:
+        return speech_of(self.request)
 
     @property
     def now(self) -> datetime:
@@ -80,12 +87,14 @@ def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Re
             return RedirectResponse(f"/sign-in?next={quote(_path(request))}", SEE_OTHER)
         portal, holds = await _portal(request, office, visitor)
         if right and not visitor.may(right, portal.id if portal else None):
-            raise Forbidden(f"You may not {right.value} here.")
+            raise Forbidden(said("You may not {do} here.", do=said(right.value)))
         form = await posted(request, office) if request.method == "POST" else {}
         if request.method == "POST" and not hmac.compare_digest(
             form.get("csrf", "").encode(), csrf(token).encode()
         ):
-            raise Forbidden("This form is too old: go back, load the page again, and repeat it.")
+            raise Forbidden(
+                said("This form is too old: go back, load the page again, and repeat it.")
+            )
         return await page(Asked(request, office, visitor, token, form, portal, holds))
 
     endpoint.right = right  # type: ignore[attr-defined] # read by tests
@@ -141,19 +150,19 @@ async def posted(request: Request, office: Office) -> Mapping[str, str]:
     async for part in request.stream():
         raw += part
         if len(raw) > FORM_LIMIT:
-            raise TooLarge("This form is too large.")
+            raise TooLarge(said("This form is too large."))
     try:
         text = raw.decode("ascii", "replace")
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_LIMIT))
     except ValueError as error:
-        raise TooLarge("This form has too many fields.") from error
+        raise TooLarge(said("This form has too many fields.")) from error
 
 
 def numbered(asked: Asked, field: str) -> int:
     """The number of a row that a button names."""
     found = number(asked.form.get(field, ""))
     if found is None:
-        raise NotFound("There is nothing with this number.")
+        raise NotFound(said("There is nothing with this number."))
     return found
 
 
@@ -169,7 +178,8 @@ def outside(request: Request, office: Office) -> dict[str, Any]:
         "platform": office.platform,
         "texts": office.texts,
         "captures": office.captures,
-        "path": _path(request),
+        "path": _place(request),
+        "speech": speech_of(request),
         "theme": theme if theme in {"light", "dark"} else "light",
     }
 
@@ -180,9 +190,9 @@ def _demand_own_page(request: Request, office: Office) -> None:
     if origin is not None:
         own = {urlsplit(office.public_url).netloc, request.headers.get("host", "")}
         if urlsplit(origin).netloc not in own:
-            raise Forbidden("This form comes from another site.")
+            raise Forbidden(said("This form comes from another site."))
     elif request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        raise Forbidden("This form comes from another site.")
+        raise Forbidden(said("This form comes from another site."))
 
 
 async def _portal(request: Request, office: Office, visitor: Visitor) -> tuple[Portal | None, bool]:
@@ -197,9 +207,15 @@ async def _portal(request: Request, office: Office, visitor: Visitor) -> tuple[P
     async with office.store.look_around() as rows:
         portal = await rows.portal(slug)
         if portal is None or not visitor.may(Right.SEE_SETTINGS, portal.id):
-            raise NotFound("There is no such page.")
+            raise NotFound(said("There is no such page."))
     async with office.store.look(portal) as desk:
         return portal, await held.anything(desk)
+
+
+def _place(request: Request) -> str:
+    """Where somebody is, to come back to: the answer to a form belongs to the page of the form."""
+    path = _path(request)
+    return path if request.method == "GET" else "/".join(path.split("/")[:_DEPTH])
 
 
 def _path(request: Request) -> str:

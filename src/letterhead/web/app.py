@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from letterhead import errors
 from letterhead.actions.office import Office
 from letterhead.errors import LetterheadError
+from letterhead.mail.said import said, spoken
 from letterhead.web import render
 from letterhead.web.access import is_secure, office_of, outside
 from letterhead.web.pages import (
@@ -32,7 +33,18 @@ log = structlog.get_logger(__name__)
 
 # The first parts of the paths that are pages; everything else is the API's.
 SEGMENTS = frozenset(
-    {"", "sign-in", "sign-out", "set-up", "password", "enter", "theme", "portals", "static"}
+    {
+        "",
+        "sign-in",
+        "sign-out",
+        "set-up",
+        "password",
+        "enter",
+        "theme",
+        "language",
+        "portals",
+        "static",
+    }
 )
 
 _POLICY = (
@@ -46,13 +58,13 @@ ROUTES: list[Route] = [
     for route in page.ROUTES
 ]
 _STATUS: dict[type[LetterheadError], tuple[int, str]] = {
-    errors.Forbidden: (403, "You may not do this."),
-    errors.NotFound: (404, "There is nothing here."),
-    errors.TooLarge: (413, "This is too large."),
-    errors.Invalid: (422, "Something is not right."),
-    errors.TooMany: (429, "Too often."),
-    errors.Unavailable: (503, "Nothing can be kept at the moment: try again in a minute."),
-    LetterheadError: (409, "This is not possible now."),
+    errors.Forbidden: (403, said("You may not do this.")),
+    errors.NotFound: (404, said("There is nothing here.")),
+    errors.TooLarge: (413, said("This is too large.")),
+    errors.Invalid: (422, said("Something is not right.")),
+    errors.TooMany: (429, said("Too often.")),
+    errors.Unavailable: (503, said("Nothing can be kept at the moment: try again in a minute.")),
+    LetterheadError: (409, said("This is not possible now.")),
 }
 
 
@@ -99,17 +111,19 @@ class _Headers:
 
 async def _refused(request: Request, error: Exception) -> Response:
     status, title = next(found for kind, found in _STATUS.items() if isinstance(error, kind))
-    return _error(request, status, title, str(error))
+    return _error(request, status, title, spoken(error))
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return _error(request, status, "There is nothing here.", "The address is not right.")
+    return _error(
+        request, status, said("There is nothing here."), said("The address is not right.")
+    )
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     log.error("page broke", route=request.scope.get("path"), exc_info=error)
-    return _error(request, 500, "Something went wrong on our side.", "It is logged.")
+    return _error(request, 500, said("Something went wrong on our side."), said("It is logged."))
 
 
 def _error(request: Request, status: int, title: str, detail: str) -> Response:

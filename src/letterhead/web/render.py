@@ -1,14 +1,18 @@
 """Templates: a name and values become a response."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context, select_autoescape
+from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from letterhead import __version__
+from letterhead.web.speech import Speech
+from letterhead.web.words import LANGUAGES, catalogue, translated
 
 
 class Errors(dict[str, str]):
@@ -18,31 +22,70 @@ class Errors(dict[str, str]):
         return ""
 
 
-def moment(at: datetime | str | None) -> str:
-    """A time: in UTC here, in the zone of whoever reads it where the page may run its script."""
+@pass_context
+def moment(context: Context, at: datetime | str | None) -> str:
+    """A time as its reader's clock shows it."""
     if at is None:
         return ""
-    found = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
-    words = f"{found:%d %B %Y, %H:%M} UTC"
-    return Markup('<time datetime="{}">{}</time>').format(f"{found:%Y-%m-%dT%H:%M:%SZ}", words)
+    return _time(context, at, _speech(context).moment(_read(at)), "moment")
 
 
-def _environment() -> Environment:
+@pass_context
+def day(context: Context, at: datetime | str) -> str:
+    """The day of a time."""
+    return _time(context, at, _speech(context).day(_read(at)))
+
+
+@pass_context
+def ago(context: Context, at: datetime, now: datetime) -> str:
+    """How long ago a time was."""
+    return _time(context, at, _speech(context).ago(at, now))
+
+
+def page(name: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """Render a template for the `speech` of whoever asked."""
+    speech: Speech = values["speech"]
+    text = _templates(speech.language).get_template(name).render(values)
+    return HTMLResponse(text, status, {"Content-Language": speech.language})
+
+
+@cache
+def _templates(language: str) -> Environment:
+    """The templates in one language."""
     made = Environment(
         loader=PackageLoader("letterhead.web"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["moment"] = moment
-    made.globals["version"] = __version__
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined] # of the extension
+    made.filters |= {"moment": moment, "day": day, "ago": ago, "capital": capital}
+    made.filters["said"] = lambda text: translated(text, language)
+    made.globals |= {"version": __version__, "languages": LANGUAGES}
     return made
 
 
-_TEMPLATES = _environment()
+def capital(text: str) -> str:
+    """A sentence that begins with a capital letter, and is otherwise as it is."""
+    return text[:1].upper() + text[1:]
 
 
-def page(name: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
-    """Render a template."""
-    return HTMLResponse(_TEMPLATES.get_template(name).render(values), status)
+def _speech(context: Context) -> Speech:
+    found: Speech = context["speech"]
+    return found
+
+
+def _read(at: datetime | str) -> datetime:
+    return datetime.fromisoformat(at) if isinstance(at, str) else at
+
+
+def _time(context: Context, at: datetime | str, words: str, looks: str = "") -> Markup:
+    """The words for a time, and the time itself for programs and for who wants the seconds."""
+    found = _read(at)
+    exactly = _speech(context).exactly(found)
+    machine = found.isoformat(timespec="seconds")
+    made = Markup('<time class="{}" datetime="{}" title="{}">{}</time>')
+    return made.format(looks, machine, exactly, words)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from letterhead.mail.portal import Portal
 from letterhead.mail.rights import Right, Visitor
+from letterhead.mail.said import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,16 @@ class Link:
     here: bool
 
 
-_SETTINGS = "Portal Settings"
+_SETTINGS = said("Portal Settings")
 _OF_PORTAL = (
-    Room("Messages", "messages", Right.MESSAGES),
-    Room("Email Settings", "email-settings", Right.SEE_SETTINGS, _SETTINGS),
-    Room("People", "people", Right.MANAGE, _SETTINGS),
-    Room("API keys", "keys", Right.MANAGE, _SETTINGS),
-    Room("Suppressions", "suppressions", Right.MESSAGES, _SETTINGS),
-    Room("History", "history", Right.MANAGE, _SETTINGS),
+    Room(said("Messages"), "messages", Right.MESSAGES),
+    Room(said("Email Settings"), "email-settings", Right.SEE_SETTINGS, _SETTINGS),
+    Room(said("People"), "people", Right.MANAGE, _SETTINGS),
+    Room(said("API keys"), "keys", Right.MANAGE, _SETTINGS),
+    Room(said("Suppressions"), "suppressions", Right.MESSAGES, _SETTINGS),
+    Room(said("History"), "history", Right.MANAGE, _SETTINGS),
 )
-_OF_OPERATORS = (Room("Portals", "portals", Right.PLATFORM, "Platform"),)
+_OF_OPERATORS = (Room(said("Portals"), "portals", Right.PLATFORM, said("Platform")),)
 
 
 def links(visitor: Visitor, portal: Portal | None, path: str, *, held: bool) -> Sequence[Link]:
@@ -53,7 +54,7 @@ def links(visitor: Visitor, portal: Portal | None, path: str, *, held: bool) -> 
     operator = [each for each in _OF_OPERATORS if visitor.may(each.right)]
     found += [_link(each, f"/{each.path}", path, whole=True) for each in operator]
     if not operator and len(visitor.roles) > 1:
-        found.append(Link("Your portals", "/portals", "", path == "/portals"))
+        found.append(Link(said("Your portals"), "/portals", "", path == "/portals"))
     return found
 
 

@@ -10,6 +10,7 @@ from letterhead.actions import people
 from letterhead.actions.office import Office
 from letterhead.errors import Invalid, LetterheadError, NotFound, TooMany
 from letterhead.mail.rights import TicketKind
+from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.web import render
 from letterhead.web.access import (
@@ -23,6 +24,8 @@ from letterhead.web.access import (
     signed_in,
 )
 from letterhead.web.render import Errors
+from letterhead.web.speech import LANGUAGE
+from letterhead.web.words import LANGUAGES, SOURCE
 
 _YEAR = 365 * 24 * 3600  # seconds
 
@@ -48,7 +51,7 @@ async def sign_in(request: Request, office: Office) -> Response:
         token, problem = None, error
     if token:
         return signed_in(office, token, following)
-    message = str(problem) if problem else "E-mail address or password is wrong."
+    message = spoken(problem) if problem else said("E-mail address or password is wrong.")
     status = 429 if problem else 422
     values = {"following": following, "email": email, "message": message}
     return _page(request, office, "sign-in.html", status, **values)
@@ -110,6 +113,21 @@ async def theme(asked: Asked) -> Response:
     return response
 
 
+async def language(request: Request, office: Office) -> Response:
+    """Choose the language of the pages."""
+    form = await posted(request, office)
+    response = RedirectResponse(_own(form.get("back", "")), SEE_OTHER)
+    chosen = form.get("language", "")
+    response.set_cookie(
+        LANGUAGE,
+        chosen if chosen in LANGUAGES else SOURCE,
+        max_age=_YEAR,
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
 async def home(_asked: Asked) -> Response:
     return RedirectResponse("/portals", SEE_OTHER)
 
@@ -121,6 +139,7 @@ ROUTES = [
     Route("/password", open_to_all(password), methods=["GET", "POST"]),
     Route("/enter", open_to_all(enter)),
     Route("/sign-out", guarded(None, sign_out), methods=["POST"]),
+    Route("/language", open_to_all(language), methods=["POST"]),
     Route("/theme", guarded(None, theme), methods=["POST"]),
 ]
 
@@ -128,7 +147,7 @@ ROUTES = [
 async def _demand_link(office: Office, token: str, kind: TicketKind) -> None:
     async with office.store.look_at_people() as rows:
         if await rows.find(token, kind, office.clock()) is None:
-            raise NotFound("This link has been used, or its time is over.")
+            raise NotFound(said("This link has been used, or its time is over."))
 
 
 def _own(path: str) -> str:

@@ -1,7 +1,5 @@
 """The log of messages: find, look, send again, cancel, resolve."""
 
-from datetime import UTC, datetime, timedelta
-
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -12,6 +10,7 @@ from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Status
 from letterhead.mail.rights import Right
+from letterhead.mail.said import said, spoken
 from letterhead.store.messages import Found, Search
 from letterhead.web.access import SEE_OTHER, Asked, guarded
 
@@ -32,8 +31,8 @@ async def find(asked: Asked) -> Response:
     search = Search(
         status=Status(wanted["status"]) if wanted["status"] in set(Status) else None,
         text=wanted["q"],
-        since=_day(wanted["since"]),
-        until=_day(wanted["until"], after=1),
+        since=asked.speech.midnight(wanted["since"]),
+        until=asked.speech.midnight(wanted["until"], after=1),
         before_id=cursor if cursor and _HEX.issuperset(cursor) else None,
         limit=_PAGE + 1,
     )
@@ -69,11 +68,11 @@ async def act(asked: Asked) -> Response:
     """Send again, cancel or resolve."""
     action = _ACTIONS.get(asked.request.path_params["action"])
     if action is None:
-        raise NotFound("There is no such button.")
+        raise NotFound(said("There is no such button."))
     try:
         shown = await action(asked)
     except LetterheadError as error:
-        return await _page(asked, note=str(error), status=409)
+        return await _page(asked, note=spoken(error), status=409)
     asked.office.wake((asked.portal.id, Lane.LIVE))
     return RedirectResponse(f"/portals/{asked.portal.slug}/messages/{shown}", SEE_OTHER)
 
@@ -96,7 +95,7 @@ async def _cancel(asked: Asked) -> str:
 async def _resolve(asked: Asked) -> str:
     status = {"sent": Status.SENT, "resend": Status.QUEUED}.get(asked.form.get("as", ""))
     if status is None:
-        raise Conflict("Choose sent or resend.")
+        raise Conflict(said("Choose sent or resend."))
     recipient = asked.form.get("recipient", "")
     async with asked.office.store.portal(asked.portal) as desk:
         found = await messages.resolve(desk, _named(asked), recipient, status, now=asked.now)
@@ -140,11 +139,3 @@ def _named(asked: Asked) -> str:
 def _id(found: Found) -> str:
     name: str = found.message.id
     return name
-
-
-def _day(text: str, *, after: int = 0) -> datetime | None:
-    """The beginning of a day in UTC, or of one `after` it; None where there is no day."""
-    try:
-        return datetime.fromisoformat(text[:10]).replace(tzinfo=UTC) + timedelta(days=after)
-    except (ValueError, OverflowError):
-        return None

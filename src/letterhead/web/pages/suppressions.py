@@ -6,6 +6,7 @@ from starlette.routing import Route
 from letterhead.errors import NotFound
 from letterhead.mail import address, faults
 from letterhead.mail.rights import Right
+from letterhead.mail.said import said, spoken
 from letterhead.web.access import SEE_OTHER, Asked, guarded
 from letterhead.web.render import Errors
 
@@ -23,7 +24,7 @@ async def add(asked: Asked) -> Response:
     try:
         email = address.address(typed)
     except ValueError as error:
-        return await _page(asked, errors=Errors({"email": str(error)}), typed=typed, status=422)
+        return await _page(asked, errors=Errors({"email": spoken(error)}), typed=typed, status=422)
     async with asked.office.store.portal(asked.portal) as desk:
         await desk.suppressions.add(email, asked.now)
     return _back(asked)
@@ -33,7 +34,7 @@ async def remove(asked: Asked) -> Response:
     """Write to an address again."""
     async with asked.office.store.portal(asked.portal) as desk:
         if not await desk.suppressions.remove(asked.form.get("email", "")):
-            raise NotFound("This address is not suppressed.")
+            raise NotFound(said("This address is not suppressed."))
     return _back(asked)
 
 

@@ -3,13 +3,15 @@
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-/** Times in the zone of whoever reads them. */
-function localTimes(root) {
-  const words = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  for (const time of all("time[datetime]", root)) {
-    time.title = time.textContent;
-    time.textContent = words.format(new Date(time.dateTime));
-  }
+/** Tells the server the time zone; what it has written before it knew is put right here. */
+function tellZone() {
+  const { lang, dataset } = document.documentElement;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || zone === dataset.zone) return;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  const words = new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "long", timeStyle: "short" });
+  for (const time of all("time.moment")) time.textContent = words.format(new Date(time.dateTime));
 }
 
 /** What stands in the form, to see whether it is saved. */
@@ -81,5 +83,5 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
 });
 
-localTimes(document);
+tellZone();
 all("form[data-settings]").forEach(watch);
