@@ -7,6 +7,7 @@ import pytest
 
 from letterhead.config import read
 from letterhead.errors import Misconfigured
+from letterhead.mail.limits import Limits
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption
 
@@ -42,6 +43,17 @@ def test_the_platform_s_own_route(
     assert server.password == (Secret("p/w" if "%2F" in route else "p") if login else None)
 
 
+def test_the_platform_s_own_route_has_limits_where_they_are_said() -> None:
+    said = "smtp://smtp.test?connections=20&per_minute=600&per_day=50000"
+    limited = read({"LETTERHEAD_DEFAULT_ROUTE": said})
+    free = read({"LETTERHEAD_DEFAULT_ROUTE": "smtp://smtp.test"})
+
+    assert limited.default_limits == Limits(connections=20, per_minute=600, per_day=50_000)
+    assert limited.default_route is not None
+    assert limited.default_route.connections == 20
+    assert free.default_limits == Limits(connections=8)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -53,6 +65,9 @@ def test_the_platform_s_own_route(
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://user@smtp.test"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test:99999"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://smtp.test:25"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?connections=0"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?per_minute=many"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?speed=3"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
         ("LETTERHEAD_DEFAULT_FROM", "nobody"),
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),

@@ -18,6 +18,7 @@ from fastapi.routing import APIRoute
 from letterhead.api.access import ANY, needs
 from letterhead.api.app import PARTS, build
 from letterhead.mail.faults import Fault, every, told_by
+from letterhead.mail.limits import Limits
 from letterhead.mail.providers import PROVIDERS, Provider
 from letterhead.mail.reply import Stage
 from letterhead.mail.when import When
@@ -158,11 +159,18 @@ def _preset(provider: Provider) -> str:
         "ports": ports,
         "SPF": f"required: {spf}" if provider.requires_spf else spf,
         "From address": provider.from_rule,
+        "limits": _limits(provider.limits),
         "note": provider.notice,
         "confirmed": "" if provider.confirmed else "no: check it with the provider",
     }
     lines = [f"| {name} | {value} |" for name, value in rows.items() if value]
     return "\n".join([f"## {provider.name}", "", "| | |", "|---|---|", *lines])
+
+
+def _limits(found: Limits) -> str:
+    paces = {"minute": found.per_minute, "day": found.per_day}
+    told = [f"{count:,} messages a {name}" for name, count in paces.items() if count]
+    return ", ".join([f"{found.connections} connections", *told])
 
 
 def _faults() -> Iterator[str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from letterhead import egress
 from letterhead.errors import Misconfigured
 from letterhead.mail import address
+from letterhead.mail.limits import Limits
 from letterhead.mail.notice import Texts
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
@@ -22,6 +23,8 @@ KEY_LENGTH = 20  # characters of a key that the operator chose
 
 DAYS_LIMIT = 36_500
 TEXT_LIMIT = 1_000
+_CONNECTIONS = 8  # of the platform's route, at once, where nothing else is said
+_LIMIT = 10_000_000
 
 _ROUTES = {
     "smtp": (Encryption.STARTTLS, 587),
@@ -41,6 +44,7 @@ class Config:
     listen: tuple[str, int]
     public_url: str
     default_route: Server | None  # None keeps mail in `captured/` of the data folder
+    default_limits: Limits  # what the platform's route allows
     default_from: str
     platform_name: str
     texts: Texts
@@ -61,6 +65,7 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
     given = os.environ if environment is None else environment  # noqa: TID251 - here it is read
     data_dir = Path(given.get("LETTERHEAD_DATA_DIR") or "var").absolute()
     listen = _variable(given, "LETTERHEAD_LISTEN", "127.0.0.1:8025", _endpoint)
+    default_route = _variable(given, "LETTERHEAD_DEFAULT_ROUTE", "capture:", _route)
     return Config(
         data_dir=data_dir,
         database_url=_variable(given, "LETTERHEAD_DATABASE_URL", "", _database(data_dir)),
@@ -68,7 +73,8 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         secret_keys_file=_file(given, "LETTERHEAD_SECRET_KEYS_FILE") or data_dir / "secret.key",
         listen=listen,
         public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", _address_of(listen), _public_url),
-        default_route=_variable(given, "LETTERHEAD_DEFAULT_ROUTE", "capture:", _route),
+        default_route=default_route[0],
+        default_limits=default_route[1],
         default_from=_variable(
             given, "LETTERHEAD_DEFAULT_FROM", "no-reply@letterhead.localhost", address.address
         ),
@@ -130,26 +136,39 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _route(text: str) -> Server | None:
-    """Read the platform's own route; `capture:` gives None."""
+def _route(text: str) -> tuple[Server | None, Limits]:
+    """Read the platform's own route and what it allows; `capture:` gives no server."""
     if text == "capture:":
-        return None
+        return None, Limits(connections=_CONNECTIONS)
     parts = urlsplit(text)
     if parts.scheme not in _ROUTES or not parts.hostname or parts.path not in {"", "/"}:
         raise ValueError(
             "say capture:, smtp://user:password@host:587, smtps://... or smtp+plain://..."
         )
     encryption, port = _ROUTES[parts.scheme]
-    return _route_server(
-        Server(
-            host=parts.hostname,
-            port=parts.port or port,
-            encryption=encryption,
-            login=unquote(parts.username or ""),
-            password=Secret(unquote(parts.password)) if parts.password else None,
-            trusted=True,
-        )
+    limits = _limits(parts.query)
+    server = Server(
+        host=parts.hostname,
+        port=parts.port or port,
+        encryption=encryption,
+        login=unquote(parts.username or ""),
+        password=Secret(unquote(parts.password)) if parts.password else None,
+        trusted=True,
+        connections=limits.connections,
     )
+    return _route_server(server), limits
+
+
+def _limits(query: str) -> Limits:
+    """Read `connections=20&per_minute=600&per_day=50000`, each if it is there."""
+    try:
+        found = {name: int(value) for name, value in parse_qsl(query, strict_parsing=bool(query))}
+    except ValueError:
+        found = {"": 0}
+    unknown = found.keys() - {"connections", "per_minute", "per_day"}
+    if unknown or not all(0 < each <= _LIMIT for each in found.values()):
+        raise ValueError("say ?connections=N&per_minute=N&per_day=N, each a number, or none.")
+    return Limits(**{"connections": _CONNECTIONS, **found})
 
 
 def _route_server(server: Server) -> Server:

@@ -231,6 +231,7 @@ class Service:
             settler=self._settler,
             rehearsal=rehearsal,
             platform=platform,
+            limits=self._config.default_limits,
             clock=now,
         )
 

@@ -11,6 +11,7 @@ from letterhead.delivery.drain import Drain
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settled, Settler
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.outcome import Returned, Sent, Stuck, Uncertain
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.sender import Platform
@@ -53,7 +54,13 @@ class World:
     # The outbox
 
     async def claim(
-        self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+        self,
+        lane: LaneKey,
+        lease: tuple[str, datetime],
+        *,
+        limit: int,
+        now: datetime,
+        under: Allowance | None = None,
     ) -> Sequence[Claim]:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return taken
@@ -134,6 +141,7 @@ async def drained(world: World) -> bool:
         settler=settler,
         rehearsal=rehearsal,
         platform=platform,
+        limits=Limits(connections=8),
         clock=lambda: world.now,
     )
     task = asyncio.create_task(settler.run())

@@ -86,6 +86,6 @@ def test_killed_five_times_it_loses_nothing_and_repeats_no_more_than_was_in_flig
     duplicates = sum(times - 1 for times in found.times.values())
     assert len(ids) == MESSAGES
     assert found.first.keys() >= ids
-    assert duplicates <= KILLS * PROVIDERS["other"].connections
+    assert duplicates <= KILLS * PROVIDERS["other"].limits.connections
     for status in ("queued", "sending", "failed", "uncertain", "held"):
         assert hart.call("GET", f"/messages?status={status}")["items"] == []

@@ -9,6 +9,7 @@ from letterhead.delivery.drain import Drain
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
 from letterhead.mail.letter import Lane, Letter, Route, Trouble
+from letterhead.mail.limits import Limits
 from letterhead.mail.message import MessageClass
 from letterhead.mail.portal import Ids, Portal
 from letterhead.mail.sender import Platform
@@ -76,6 +77,7 @@ class Office:
                 settler=settler,
                 rehearsal=rehearsal,
                 platform=DESK,
+                limits=Limits(connections=8),
                 clock=lambda: self.now,
             )((self.portal.id, lane))
             settling.cancel()

@@ -117,6 +117,7 @@ def provider(found: Provider) -> Json:
         "notice_date": found.notice_date.isoformat() if found.notice_date else None,
         "help_url": found.help_url or None,
         "confirmed": found.confirmed,
+        "limits": asdict(found.limits),
     }
 
 

@@ -16,6 +16,7 @@ from letterhead.delivery.settling import Settler
 from letterhead.errors import Unavailable
 from letterhead.mail import faults
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.outcome import Outcome, Returned, Stuck
 from letterhead.mail.sender import Platform
 from letterhead.transports.base import Transport
@@ -31,7 +32,13 @@ class Outbox(Marks, Renewing, Protocol):
     """What draining needs of the outbox."""
 
     async def claim(
-        self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+        self,
+        lane: LaneKey,
+        lease: tuple[str, datetime],
+        *,
+        limit: int,
+        now: datetime,
+        under: Allowance | None = None,
     ) -> Sequence[Claim]: ...
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]: ...
@@ -63,6 +70,7 @@ class Drain:
     settler: Settler
     rehearsal: Rehearsal
     platform: Platform
+    limits: Limits  # of the platform's route
     clock: Callable[[], datetime]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     # Connections (with the version of their settings) that have carried mail and not failed since.
@@ -88,7 +96,8 @@ class Drain:
         lease = Lease(self.clock)
         # A connection that had trouble is tried with one mail: all are behind it, one is enough.
         limit = 1 if route.trouble or lane[1] is Lane.TEST else BATCH
-        claims = await self.outbox.claim(lane, (lease.token, lease.until), limit=limit, now=now)
+        token, under = (lease.token, lease.until), route.allowance(self.limits)
+        claims = await self.outbox.claim(lane, token, limit=limit, now=now, under=under)
         if not claims:
             await self._probe(route)
             return False

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from letterhead.mail.address import Mailbox
+from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.message import MessageClass, OnUncertain, Scalar
 from letterhead.mail.settings import Settings, SmtpSettings
 
@@ -125,6 +126,11 @@ class Route:
     def provider(self) -> str:
         """Whose servers they are, as the settings say; empty for the platform's route."""
         return self.settings.provider if isinstance(self.settings, SmtpSettings) else ""
+
+    def allowance(self, platform: Limits) -> Allowance:
+        """What its connection allows; that of the platform allows what the operator says."""
+        own = self.settings.limits if isinstance(self.settings, SmtpSettings) else platform
+        return Allowance(self.connection_id, self.version, own)
 
 
 PLATFORM = 0  # the connection of the platform's own route, which portals share

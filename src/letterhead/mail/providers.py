@@ -8,6 +8,8 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from letterhead.mail.limits import Limits
+
 _CONNECTIONS = 10  # open at once, at most, where nothing else is known
 
 # Hosts that trust the sender's address instead of a login. The leading dot is the label boundary.
@@ -33,7 +35,7 @@ class Provider:
     selectors: Sequence[str]  # where the DKIM keys stand, as far as that can be guessed
     mx: Sequence[str]
     own_domains: frozenset[str]
-    connections: int
+    limits: Limits
     from_rule: str
     notice: str
     notice_date: date | None
@@ -102,7 +104,11 @@ def _provider(entry: Mapping[str, Any]) -> Provider:
         selectors=entry.get("selectors", ()),
         mx=entry.get("mx", ()),
         own_domains=frozenset(entry.get("own_domains", ())),
-        connections=entry.get("connections", _CONNECTIONS),
+        limits=Limits(
+            connections=entry.get("connections", _CONNECTIONS),
+            per_minute=entry.get("per_minute"),
+            per_day=entry.get("per_day"),
+        ),
         from_rule=entry.get("from_rule", ""),
         notice=entry.get("notice", ""),
         notice_date=entry.get("notice_date"),

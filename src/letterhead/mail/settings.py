@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from letterhead.errors import Problem
 from letterhead.mail import address, header
+from letterhead.mail.limits import Limits
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption
@@ -86,6 +87,11 @@ class SmtpSettings:
     def requires_spf(self) -> bool:
         """Whether the From domain's SPF record must let the provider send."""
         return PROVIDERS[self.provider].gates(self.from_domain)
+
+    @property
+    def limits(self) -> Limits:
+        """What the provider allows."""
+        return PROVIDERS[self.provider].limits
 
     @property
     def encryption(self) -> Encryption:

@@ -29,6 +29,7 @@ from letterhead.mail.address import Mailbox
 from letterhead.mail.event import EventKind
 from letterhead.mail.faults import shows_at_sign_in
 from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
+from letterhead.mail.limits import Allowance
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import (
     Deferred,
@@ -41,7 +42,7 @@ from letterhead.mail.outcome import (
     Uncertain,
 )
 from letterhead.mail.reply import Answer, Reply
-from letterhead.store import suppressions
+from letterhead.store import allowances, suppressions
 from letterhead.store.database import Database
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
 
@@ -103,23 +104,28 @@ class Outbox:
         self._database = database
 
     async def claim(
-        self, lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+        self,
+        lane: LaneKey,
+        lease: tuple[str, datetime],
+        *,
+        limit: int,
+        now: datetime,
+        under: Allowance | None = None,
     ) -> Sequence[Claim]:
-        """Take what is due on a lane, oldest first, under a lease with its end."""
-        oldest = (recipient.c.due, recipient.c.id)
-        take = (
-            update(recipient)
-            .where(recipient.c.id.in_(_some(_waits_on(*lane, now), order=oldest, limit=limit)))
-            .values(
-                status=Status.SENDING.value,
-                lease=lease[0],
-                lease_until=lease[1],
-                attempts=recipient.c.attempts + 1,
-            )
-            .returning(recipient.c.id)
-        )
-        taken = await self._database.settling(partial(_take, take))
-        return [_claim(row, lane, lease) for row in taken]
+        """
+        Take what is due on a lane, oldest first, under a lease with its end.
+
+        No more than the connection allows now: what is taken counts as sent, over all workers.
+        """
+
+        def work(writing: Connection) -> Sequence[Row[Any]]:
+            def take(count: int) -> Sequence[str]:
+                return list(writing.scalars(_taking(lane, lease, limit=count, now=now)))
+
+            taken = allowances.spend(writing, under, take, limit=limit, now=now)
+            return _claims(writing, taken) if taken else []
+
+        return [_claim(row, lane, lease) for row in await self._database.settling(work)]
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id."""
@@ -151,10 +157,8 @@ class Outbox:
         async with self._database.read() as reading:
             for lane in Lane:
                 due = exists().where(_waits_on(portal.c.id, lane, now))
-                found += [
-                    (portal_id, lane)
-                    for portal_id in await reading.scalars(select(portal.c.id).where(due))
-                ]
+                query = select(portal.c.id).where(due, ~allowances.used_up(lane, now))
+                found += [(portal_id, lane) for portal_id in await reading.scalars(query)]
             paused = (await reading.execute(_paused(now))).all()
         return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
 
@@ -239,9 +243,21 @@ def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> 
     return len(rows)
 
 
-def _take(take: ReturningUpdate[str], writing: Connection) -> Sequence[Row[Any]]:
-    taken = list(writing.scalars(take))
-    return _claims(writing, taken) if taken else []
+def _taking(
+    lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
+) -> ReturningUpdate[str]:
+    oldest = (recipient.c.due, recipient.c.id)
+    return (
+        update(recipient)
+        .where(recipient.c.id.in_(_some(_waits_on(*lane, now), order=oldest, limit=limit)))
+        .values(
+            status=Status.SENDING.value,
+            lease=lease[0],
+            lease_until=lease[1],
+            attempts=recipient.c.attempts + 1,
+        )
+        .returning(recipient.c.id)
+    )
 
 
 def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, bytes]:

@@ -213,6 +213,17 @@ connection = Table(
     Column("reply", JSON(none_as_null=True)),
 )
 
+# Until when a connection is used up, by the short and the long pace that its provider allows.
+allowance = Table(
+    "allowance",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # of the connection
+    Column("version", Integer, nullable=False),  # of the settings that it speaks of
+    Column("short", Moment),
+    Column("long", Moment),
+    Column("due", Moment, nullable=False),  # when the next mail may go
+)
+
 # What a portal's people are still to be told.
 news = Table(
     "news",

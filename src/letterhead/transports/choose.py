@@ -7,7 +7,6 @@ from pathlib import Path
 
 from letterhead.egress import Egress
 from letterhead.mail.letter import Route
-from letterhead.mail.providers import PROVIDERS
 from letterhead.mail.reply import Answer, Break, Kind, Stage
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Envelope, Server
@@ -98,5 +97,5 @@ def _server(settings: SmtpSettings, password: Secret | None) -> Server:
         encryption=settings.encryption,
         login=settings.login,
         password=password,
-        connections=PROVIDERS[settings.provider].connections,
+        connections=settings.limits.connections,
     )

@@ -1,0 +1,57 @@
+"""What a connection allows at the moment: one row each, which all workers share."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, exists, select, update
+from sqlalchemy.engine import Connection
+
+from letterhead.mail.letter import PLATFORM, Lane
+from letterhead.mail.limits import Allowance
+from letterhead.store.dialect import insert_new
+from letterhead.store.tables import allowance, portal
+
+Take = Callable[[int], Sequence[str]]
+
+
+def spend(
+    writing: Connection, under: Allowance | None, take: Take, *, limit: int, now: datetime
+) -> Sequence[str]:
+    """
+    Let `take` have up to `limit` of what the connection allows now; what it took is used up.
+
+    The row is locked meanwhile: whoever asks first gets all, and nobody gets it twice.
+    """
+    if under is None or not under.limits.paced:
+        return take(limit)
+    row, paces = _locked(writing, under, now), under.limits.paces
+    used = (row.short, row.long)
+    spare = [pace.spare(at, now) for pace, at in zip(paces, used, strict=True) if pace]
+    count = min([limit, *spare])
+    taken = take(count) if count else []
+    after = [
+        pace.after(len(taken), at, now) if pace else None
+        for pace, at in zip(paces, used, strict=True)
+    ]
+    due = [pace.free(at) for pace, at in zip(paces, after, strict=True) if pace and at]
+    writing.execute(
+        update(allowance)
+        .where(allowance.c.id == under.connection_id)
+        .values(version=under.version, short=after[0], long=after[1], due=max(due))
+    )
+    return taken
+
+
+def used_up(lane: Lane, now: datetime) -> ColumnElement[bool]:
+    """Whether the connection that a portal's lane has of its own allows nothing at the moment."""
+    columns = allowance.c
+    mine = (columns.id == portal.c.id) & (columns.version == portal.c.live_version)
+    whose = columns.id == PLATFORM if lane is Lane.SYSTEM else mine
+    return exists().where(whose, columns.due > now)
+
+
+def _locked(writing: Connection, under: Allowance, now: datetime) -> Row[tuple[object, ...]]:
+    new = {"id": under.connection_id, "version": under.version, "due": now}
+    writing.execute(insert_new(writing.dialect, allowance), new)
+    query = select(allowance).where(allowance.c.id == under.connection_id).with_for_update()
+    return writing.execute(query).one()
