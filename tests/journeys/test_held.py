@@ -34,6 +34,10 @@ def subjects(server: Scripted) -> list[str]:
     return [each.split("\r\n")[0] for each in lines]
 
 
+def logins(server: Scripted) -> int:
+    return sum(line.startswith("AUTH") for line in server.said)
+
+
 def told(hart: Portal) -> list[str]:
     """The subjects of what the portal's people were told, in their order."""
     items = hart.call("GET", "/messages")["items"]
@@ -49,16 +53,22 @@ STOPPED, FLOWS = "your mail server does not take mail any more", "your mail flow
 def test_people_are_told_once_and_once_when_it_is_over(hart: Portal, server: Scripted) -> None:
     ids = hold(hart, "One", "Two")
     eventually(lambda: told(hart))
-    hart.change("resume")  # it is refused again
+    before = logins(server)
+    for _ in range(5):
+        hart.change("resume")
+        eventually(lambda: logins(server) > before)  # it is refused again, and not tried again
+    connection = hart.settings()["connection"]
     ids += hold(hart, "Three")
-    while_held = told(hart)
-    del server.answers["AUTH"]
+    while_held, tried = told(hart), logins(server) - before
+    server.answers.clear()
 
-    hart.change("resume")
+    go_live_scripted(hart, server)
     for each in ids:
         hart.wait_for(each, "sent")
     eventually(lambda: len(told(hart)) > 1)
 
+    assert tried == 1
+    assert connection["next_try_at"] > connection["since"]
     assert while_held == [STOPPED]
     assert told(hart) == [STOPPED, FLOWS]
     assert subjects(server) == ["One", "Two", "Three"]

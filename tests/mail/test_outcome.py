@@ -174,6 +174,16 @@ def test_no_server_talks_us_into_signing_in_more_often_than_accounts_can_take() 
     assert pause(stuck(QUOTA, "gmail"), paused=True) == timedelta(hours=3)
 
 
+@pytest.mark.parametrize("kind", [Kind.CLOSED, Kind.PROTOCOL, Kind.TIMED_OUT])
+def test_a_login_without_an_answer_is_not_tried_more_often_than_a_refused_one(kind: Kind) -> None:
+    signing_in, before = Break(Stage.SIGN_IN, kind), Break(Stage.ENCRYPT, kind)
+
+    pauses = [pause(stuck(signing_in), failures) for failures in (1, 2, 5)]
+
+    assert pauses == [timedelta(minutes=minutes) for minutes in (5, 10, 60)]
+    assert pause(stuck(before)) == timedelta(seconds=15)
+
+
 def test_a_refusal_for_ever_stays_one_whatever_delay_it_names() -> None:
     found = judged(Reply(Stage.RECIPIENT, 550, "5.1.1 User unknown, do not retry in 5 minutes"))
 

@@ -41,7 +41,7 @@ def test_keys_are_scattered_and_each_comes_back_at_its_own_time() -> None:
 
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 15), (2, 60), (3, 180), (4, 300), (99, 300)])
 def test_a_connection_that_fails_is_tried_soon_again(failures: int, seconds: int) -> None:
-    due = retry.next_connection(failures, now=NOW, paused=False)
+    due = retry.next_connection(failures, now=NOW, gently=False)
 
     assert due == NOW + timedelta(seconds=seconds)
 
@@ -50,9 +50,21 @@ def test_a_connection_that_fails_is_tried_soon_again(failures: int, seconds: int
 def test_a_paused_connection_signs_in_so_seldom_that_no_account_locks(
     failures: int, minutes: int
 ) -> None:
-    due = retry.next_connection(failures, now=NOW, paused=True)
+    due = retry.next_connection(failures, now=NOW, gently=True)
 
     assert due == NOW + timedelta(minutes=minutes)
+
+
+def test_a_person_has_a_connection_tried_at_once_and_then_as_seldom_as_an_account_can_take() -> (
+    None
+):
+    first = retry.by_a_person(None, now=NOW)
+    again = retry.by_a_person(first, now=NOW + timedelta(seconds=1))
+    late = retry.by_a_person(again, now=NOW + timedelta(hours=1))
+
+    assert first == NOW
+    assert again == NOW + timedelta(minutes=5)
+    assert late == NOW + timedelta(hours=1)
 
 
 @given(keys, st.integers(1, 86_400))

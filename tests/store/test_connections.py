@@ -1,11 +1,16 @@
 """The clock of retries stands still while mail is held, however the connection is mended."""
 
+import asyncio
+import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from letterhead.actions import settings
 from letterhead.mail import faults
-from letterhead.mail.letter import PLATFORM, Lane, Letter
+from letterhead.mail.change import Change
+from letterhead.mail.letter import PLATFORM, Lane, Letter, Route
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.news import Kind, News
 from letterhead.mail.outcome import Status, Stuck
@@ -22,6 +27,10 @@ from tests.store.test_outbox import LEASE, keep, statuses
 
 REFUSED = Reply(Stage.SIGN_IN, 535, "5.7.8 Bad credentials")
 STUCK = Stuck(REFUSED, faults.of(REFUSED))
+BUSY = Reply(Stage.CONNECT, 421, "4.3.2 Shutting down")
+SIGNS_IN = SmtpSettings(
+    server="smtp.hart.test", login="office@hart.test", from_address="office@hart.test"
+)
 SOON, LATER = NOW + timedelta(days=1), NOW + timedelta(days=10)
 
 
@@ -32,14 +41,37 @@ async def paused(
     """A connection of the portal's own that waits for a person, with one mail behind it."""
     connections = Connections(database)
     async with store.portal(portal) as desk:
-        draft = SmtpSettings(server="smtp.hart.test", from_address="office@hart.test")
-        version = await desk.settings.save(draft, KeepPassword(), NOW)
+        version = await desk.settings.save(SIGNS_IN, KeepPassword(), NOW)
         await desk.settings.go_live(version, NOW)
     await keep(store, portal, letter())
     route = await connections.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
     await connections.failed(route, STUCK, NOW)
     return connections
+
+
+async def routed(connections: Connections, portal: Portal, now: datetime) -> Route:
+    """How the portal's mail goes now, and how that stands."""
+    found = await connections.route((portal.id, Lane.LIVE), now)
+    assert found is not None
+    return found
+
+
+async def resume(store: Store, portal: Portal, now: datetime) -> None:
+    async with store.portal(portal) as desk:
+        await settings.resume(desk, now)
+
+
+async def tell(database: Database, now: datetime) -> list[Kind]:
+    """What people are told now."""
+    told: list[Kind] = []
+
+    def write(news: News, portal_id: int) -> list[Letter]:
+        told.append(news.kind)
+        return []
+
+    await NewsRows(database).tell(write, now)
+    return told
 
 
 async def expired(database: Database, at: datetime) -> int:
@@ -117,10 +149,11 @@ async def test_pauses_grow_and_the_first_fault_that_a_person_must_mend_stands(
 ) -> None:
     route = await paused.route((portal.id, Lane.LIVE), NOW)
     assert route is not None
-    busy = Reply(Stage.CONNECT, 421, "4.3.2 Shutting down")
 
     again = await paused.failed(route, STUCK, SOON)
-    third = await paused.failed(route, Stuck(busy, faults.of(busy)), SOON)
+    third = await paused.failed(
+        await routed(paused, portal, SOON), Stuck(BUSY, faults.of(BUSY)), SOON
+    )
 
     assert again.paused
     assert again.due - SOON > timedelta(minutes=5)
@@ -177,9 +210,155 @@ async def test_the_admins_are_told_once(
         found.append(news)
         return []
 
-    concerned = await NewsRows(database).tell(write)
-    again = await NewsRows(database).tell(write)
+    concerned = await NewsRows(database).tell(write, NOW)
+    again = await NewsRows(database).tell(write, NOW)
 
     assert (concerned, again) == ([portal.id], [])
     assert [(each.kind, list(each.people)) for each in found] == [(Kind.PAUSED, told)]
     assert found[0].fault == STUCK.fault
+
+
+async def test_a_person_who_resumes_again_and_again_causes_one_login_in_five_minutes(
+    paused: Connections, store: Store, portal: Portal
+) -> None:
+    tries: list[timedelta] = []
+    for second in range(0, 1800, 10):
+        now = NOW + timedelta(seconds=second)
+        await resume(store, portal, now)
+        route = await routed(paused, portal, now)
+        assert route.trouble is not None
+        if route.trouble.due <= now:
+            tries.append(now - NOW)
+            await paused.failed(route, STUCK, now)
+
+    assert tries == [timedelta(minutes=minutes) for minutes in range(0, 30, 5)]
+
+
+async def test_new_settings_are_tried_at_once(
+    paused: Connections, store: Store, portal: Portal
+) -> None:
+    await resume(store, portal, NOW)
+    await paused.failed(await routed(paused, portal, NOW), STUCK, NOW)
+    async with store.portal(portal) as desk:
+        version = await desk.settings.save(SIGNS_IN, KeepPassword(), NOW)
+        await settings._go_live(desk, version, Change.SWITCHED_ON, NOW)
+
+    fresh = await routed(paused, portal, NOW)
+    refused = await paused.failed(fresh, STUCK, NOW)
+    await resume(store, portal, NOW)
+    resumed = await routed(paused, portal, NOW)
+
+    assert fresh.trouble is None
+    assert refused.due == NOW + timedelta(minutes=5)
+    assert resumed.trouble is not None
+    assert resumed.trouble.due == NOW
+
+
+async def test_a_relay_without_a_login_is_tried_as_often_as_a_person_wants(
+    paused: Connections, store: Store, portal: Portal
+) -> None:
+    async with store.portal(portal) as desk:
+        version = await desk.settings.save(replace(SIGNS_IN, login=""), KeepPassword(), NOW)
+        await desk.settings.go_live(version, NOW)
+    found: list[datetime] = []
+    for second in (1, 2, 3):
+        now = NOW + timedelta(seconds=second)
+        await paused.failed(await routed(paused, portal, now), STUCK, now)
+        await resume(store, portal, now)
+        trouble = (await routed(paused, portal, now)).trouble
+        assert trouble is not None
+        found.append(trouble.due)
+
+    assert found == [NOW + timedelta(seconds=second) for second in (1, 2, 3)]
+
+
+async def test_bursts_that_fail_at_the_same_time_fail_once_and_people_are_told_once(
+    store: Store, portal: Portal, database: Database
+) -> None:
+    workers = [Connections(database), Connections(Database(database.url))]
+    async with store.portal(portal) as desk:
+        version = await desk.settings.save(SIGNS_IN, KeepPassword(), NOW)
+        await desk.settings.go_live(version, NOW)
+    route = await routed(workers[0], portal, NOW)
+
+    await asyncio.gather(*(workers[at % 2].failed(route, STUCK, NOW) for at in range(8)))
+    after = (await routed(workers[0], portal, NOW)).trouble
+    told = [await tell(database, NOW), await tell(database, NOW)]
+    await workers[1]._database.close()
+
+    assert after is not None
+    assert (after.failures, after.due) == (1, NOW + timedelta(minutes=5))
+    assert told == [[Kind.PAUSED], []]
+
+
+async def test_bursts_of_all_portals_that_fail_on_the_platform_s_route_fail_once(
+    store: Store, portal: Portal, database: Database
+) -> None:
+    connections = Connections(database)
+    route = await routed(connections, portal, NOW)
+
+    await asyncio.gather(*(connections.failed(route, STUCK, NOW) for _ in range(8)))
+    after = (await routed(connections, portal, NOW)).trouble
+
+    assert after is not None
+    assert (after.failures, after.paused) == (1, True)
+
+
+async def test_what_a_person_must_mend_pauses_though_another_burst_only_found_it_busy(
+    store: Store, portal: Portal, database: Database
+) -> None:
+    connections = Connections(database)
+    route = await routed(connections, portal, NOW)
+
+    await connections.failed(route, Stuck(BUSY, faults.of(BUSY)), NOW)
+    found = await connections.failed(route, STUCK, NOW)
+
+    assert found.paused
+
+
+async def test_a_burst_with_settings_of_yesterday_pauses_nothing(
+    paused: Connections, store: Store, portal: Portal, database: Database
+) -> None:
+    old = await routed(paused, portal, NOW)
+    assert await tell(database, NOW) == [Kind.PAUSED]
+    async with store.portal(portal) as desk:
+        version = await desk.settings.save(SIGNS_IN, KeepPassword(), NOW)
+        await settings._go_live(desk, version, Change.SWITCHED_ON, NOW)
+
+    await paused.failed(replace(old, trouble=None), STUCK, NOW)
+
+    assert (await routed(paused, portal, NOW)).trouble is None
+    assert await tell(database, NOW) == [Kind.RECOVERED]
+
+
+async def test_people_are_not_told_each_time_that_a_server_comes_and_goes(
+    paused: Connections, portal: Portal, database: Database
+) -> None:
+    told: list[tuple[int, Kind]] = []
+    for minute in range(0, 180, 10):
+        now = NOW + timedelta(minutes=minute)
+        route = await routed(paused, portal, now)
+        told += [(minute, kind) for kind in await tell(database, now)]
+        if route.trouble:
+            await paused.recovered(route, now + timedelta(minutes=1))
+        else:
+            await paused.failed(route, STUCK, now)
+
+    stops = [minute for minute, kind in told if kind is Kind.PAUSED]
+    assert [kind for _, kind in told] == [Kind.PAUSED, Kind.RECOVERED] * 3
+    assert all(later - before >= 60 for before, later in itertools.pairwise(stops))
+
+
+async def test_a_server_that_stays_away_is_told_of_though_it_came_back_a_moment_ago(
+    paused: Connections, portal: Portal, database: Database
+) -> None:
+    await tell(database, NOW)
+    await paused.recovered(await routed(paused, portal, NOW), NOW)
+    await tell(database, NOW)
+    soon = NOW + timedelta(minutes=1)
+
+    await paused.failed(await routed(paused, portal, soon), STUCK, soon)
+
+    assert await tell(database, NOW + timedelta(minutes=59)) == []
+    assert await tell(database, NOW + timedelta(minutes=60)) == [Kind.PAUSED]
+    assert await tell(database, LATER) == []

@@ -245,6 +245,23 @@ async def test_a_login_is_tried_once(server: Scripted, way: MakeWay) -> None:
     assert verbs(server).count("AUTH") == 1
 
 
+async def test_a_refused_login_is_the_answer_for_all_who_wait_for_a_session(
+    server: Scripted, way: MakeWay
+) -> None:
+    transport = way(connections=5)
+    server.delay = 0.02
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+
+    answers = await asyncio.gather(*(transport.send(INVOICE, always) for _ in range(20)))
+    tried = verbs(server).count("AUTH")
+    server.answers.clear()
+    later = await transport.send(INVOICE, always)
+
+    assert answers == [Reply(Stage.SIGN_IN, 535, "5.7.8 Bad credentials")] * 20
+    assert tried == 1
+    assert later.stage is Stage.MESSAGE
+
+
 # Breaks
 
 

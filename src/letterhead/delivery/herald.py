@@ -17,7 +17,9 @@ log = structlog.get_logger(__name__)
 class Desk(Protocol):
     """What telling needs of the store."""
 
-    async def tell(self, write: Callable[[News, int], Sequence[Letter]]) -> Sequence[int]: ...
+    async def tell(
+        self, write: Callable[[News, int], Sequence[Letter]], now: datetime
+    ) -> Sequence[int]: ...
 
 
 class Herald:
@@ -33,7 +35,7 @@ class Herald:
 
     async def once(self) -> None:
         """Tell what is to be told."""
-        for portal_id in await self._desk.tell(self._write):
+        for portal_id in await self._desk.tell(self._write, self._clock()):
             log.info("people told", portal=portal_id)
             self._lanes.wake((portal_id, Lane.SYSTEM))
 

@@ -132,5 +132,10 @@ class Route:
         own = self.settings.limits if isinstance(self.settings, SmtpSettings) else platform
         return Allowance(self.connection_id, self.version, own)
 
+    @property
+    def signs_in(self) -> bool:
+        """Whether each session with the portal's own server begins with a login."""
+        return isinstance(self.settings, SmtpSettings) and bool(self.settings.login)
+
 
 PLATFORM = 0  # the connection of the platform's own route, which portals share

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from letterhead.mail import faults, pause, retry
 from letterhead.mail.faults import Fault, Repair
-from letterhead.mail.reply import Answer, Break, Kind, Reply
+from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 
 
 class Status(StrEnum):
@@ -73,11 +73,17 @@ class Stuck:
 
     def due(self, failures: int, *, now: datetime, paused: bool, key: str) -> datetime:
         """Say when a connection that failed `failures` times in a row may be tried again."""
-        usual = retry.next_connection(failures, now=now, paused=paused)
+        gently = paused or self._may_be_a_refusal
+        usual = retry.next_connection(failures, now=now, gently=gently)
         due = _due(self.answer, self.fault, usual, now=now)
-        if paused:  # no server may talk us into signing in more often
+        if gently:  # no server may talk us into signing in more often
             return max(usual, due)
         return retry.scattered(due, now=now, key=key) if self.fault.scatter else due
+
+    @property
+    def _may_be_a_refusal(self) -> bool:
+        """Whether the login had no answer: some servers hang up instead of refusing it."""
+        return isinstance(self.answer, Break) and self.answer.stage is Stage.SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)

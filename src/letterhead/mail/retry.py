@@ -11,6 +11,7 @@ _PAUSES = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60, 180))
 _BACKOFF = tuple(timedelta(seconds=each) for each in (15, 60, 180, 300))
 # Of a connection that somebody must mend: at most one login in five minutes, or accounts lock.
 _PROBES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))
+_LOGINS = _PROBES[0]
 _JITTER = 0.2  # at most so much longer, so that not everybody comes back at once
 
 
@@ -24,10 +25,23 @@ def next_attempt(attempt: int, *, now: datetime, key: str) -> datetime:
     return now + _spread(_PAUSES[min(attempt, len(_PAUSES)) - 1], key)
 
 
-def next_connection(failures: int, *, now: datetime, paused: bool) -> datetime:
-    """Say when a connection that failed `failures` times in a row may be tried again."""
-    pauses = _PROBES if paused else _BACKOFF
+def next_connection(failures: int, *, now: datetime, gently: bool) -> datetime:
+    """
+    Say when a connection that failed `failures` times in a row may be tried again.
+
+    `gently` says that each try may count as a wrong login.
+    """
+    pauses = _PROBES if gently else _BACKOFF
     return now + pauses[min(failures, len(pauses)) - 1]
+
+
+def by_a_person(last: datetime | None, *, now: datetime) -> datetime:
+    """
+    Say when a connection is tried that a person wants tried, and had tried at `last` before.
+
+    Once at once: they may have mended it elsewhere. Then no sooner than an account can take.
+    """
+    return max(now, last + _LOGINS) if last else now
 
 
 def scattered(due: datetime, *, now: datetime, key: str) -> datetime:

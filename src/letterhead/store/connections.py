@@ -9,19 +9,19 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     delete,
-    insert,
     select,
     type_coerce,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
-from letterhead.mail.news import Kind
 from letterhead.mail.outcome import Stuck
 from letterhead.mail.settings import Type
 from letterhead.store import news
 from letterhead.store.database import Database
+from letterhead.store.dialect import insert_new
 from letterhead.store.outbox import QUEUED, reply_row
 from letterhead.store.routes import route_of, way
 from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
@@ -54,13 +54,15 @@ class Connections:
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         """Let a connection wait, longer each time; paused if a person must mend it."""
         async with self._database.settle() as writing:
+            counts = await _is_live(writing, route)
             before = await trouble(writing, route.connection_id, route.version)
+            if before and _is_known(before, route, stuck):
+                return before
             found = _worse(before, route, stuck, now)
-            reply = reply_row(stuck.answer)
-            await _keep(writing, route, found, reply)
-            if found.paused and not (before and before.paused):
-                why = {"fault": found.fault, "reply": reply}
-                await news.add(writing, route.connection_id, Kind.PAUSED, now, **why)
+            if counts:
+                await _keep(writing, route, found, reply_row(stuck.answer))
+            if counts and found.paused and not (before and before.paused):
+                await news.paused(writing, route.connection_id, stuck, now)
         return found
 
     async def recovered(self, route: Route, now: datetime) -> None:
@@ -115,13 +117,17 @@ class ConnectionRows:
         """
         Let the connection be tried at once: with one mail, and with all when that goes well.
 
-        False if it is the platform's: that one is not a portal's to hurry.
+        One that signs in was perhaps tried for a person a moment ago: then it waits a little, or
+        its account may lock. False if it is the platform's: that one is not a portal's to hurry.
         """
         route = await self._route()
         if route.connection_id == PLATFORM:
             return False
+        mine, columns = _is(route.connection_id), connection.c
+        last = await self._connection.scalar(select(columns.resumed_at).where(mine))
+        due = retry.by_a_person(last if route.signs_in else None, now=now)
         await self._connection.execute(
-            update(connection).where(_is(route.connection_id)).values(due=now)
+            update(connection).where(mine, columns.due > due).values(due=due, resumed_at=due)
         )
         return True
 
@@ -153,6 +159,25 @@ def _rests(found: Trouble | None, now: datetime) -> bool:
     return found is not None and found.paused and found.due > now
 
 
+def _is_known(before: Trouble, route: Route, stuck: Stuck) -> bool:
+    """Whether another burst has failed since this one began, so that it says nothing new."""
+    seen = route.trouble.failures if route.trouble else 0
+    return before.failures > seen and (before.paused or not stuck.fault.pauses)
+
+
+async def _is_live(writing: AsyncConnection, route: Route) -> bool:
+    """
+    Whether mail still takes a route; what failed with settings of yesterday says nothing.
+
+    The row is locked: of bursts that fail at the same time, one after the other writes it down.
+    """
+    if route.connection_id == PLATFORM:
+        return True
+    query = select(portal.c.live_version).where(portal.c.id == route.connection_id)
+    live = await writing.scalar(query.with_for_update(key_share=True))
+    return live == route.version
+
+
 def _worse(before: Trouble | None, route: Route, stuck: Stuck, now: datetime) -> Trouble:
     """What is wrong after one more failure; a fault that time would mend lifts no pause."""
     paused = stuck.fault.pauses or (before is not None and before.paused)
@@ -178,20 +203,24 @@ async def _lift(writing: AsyncConnection, connection_id: int, now: datetime) -> 
     await writing.execute(
         update(recipient).where(QUEUED, _waits_behind(connection_id)).values(expires=later)
     )
-    await news.add(writing, connection_id, Kind.RECOVERED, now)
+    await news.recovered(writing, connection_id, now)
 
 
 async def _keep(
     writing: AsyncConnection, route: Route, found: Trouble, reply: Mapping[str, Any] | None
 ) -> None:
-    await writing.execute(delete(connection).where(_is(route.connection_id)))
+    mine, columns = _is(route.connection_id), connection.c
+    same = columns.version == route.version
+    resumed = await writing.scalar(select(columns.resumed_at).where(mine, same))
+    await writing.execute(delete(connection).where(mine))
     await writing.execute(
-        insert(connection).values(
+        insert_new(writing.dialect, connection).values(
             id=route.connection_id,
             version=route.version,
             paused=found.paused,
             since=found.since,
             due=found.due,
+            resumed_at=resumed,
             failures=found.failures,
             fault=found.fault,
             reply=reply,

@@ -1,38 +1,60 @@
 """What a portal's people are still to be told; kept in the transaction that made it true."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
 from letterhead.mail.letter import PLATFORM, Letter
 from letterhead.mail.news import Kind, News
+from letterhead.mail.outcome import Stuck
 from letterhead.mail.portal import Role
 from letterhead.mail.settings import SmtpSettings
 from letterhead.store.database import Database
 from letterhead.store.letters import LetterRows
+from letterhead.store.outbox import reply_row
 from letterhead.store.settings import settings_from
 from letterhead.store.tables import news, person, portal, settings
 
 _AT_ONCE = 50
+_QUIET = timedelta(hours=1)
 
 Writes = Callable[[News, int], Sequence[Letter]]
 
 
-async def add(
-    writing: AsyncConnection, portal_id: int, kind: Kind, at: datetime, **why: object
-) -> None:
+async def paused(writing: AsyncConnection, portal_id: int, stuck: Stuck, at: datetime) -> None:
     """
-    Note what is to be told, and why (`fault`, `reply`).
+    Note that mail stopped, and why.
 
-    Of the platform's own route there is nobody to tell by mail.
+    It is told at once, or an hour after people were told that mail flows again: a server that
+    comes and goes is no news each time. Of the platform's own route there is nobody to tell.
     """
-    if portal_id != PLATFORM:
-        row = {"portal_id": portal_id, "kind": kind.value, "at": at, **why}
-        await writing.execute(insert(news).values(row))
+    if portal_id == PLATFORM:
+        return
+    told = await writing.scalar(select(portal.c.told_at).where(portal.c.id == portal_id))
+    due = max(at, told + _QUIET) if told else at
+    why = {"fault": stuck.fault.code, "reply": reply_row(stuck.answer)}
+    await _add(writing, {"portal_id": portal_id, "kind": Kind.PAUSED.value, "due": due, **why}, at)
+
+
+async def recovered(writing: AsyncConnection, portal_id: int, at: datetime) -> None:
+    """Note that mail flows again; where nobody has heard that it stopped, nobody is told."""
+    if portal_id == PLATFORM:
+        return
+    untold = delete(news).where(news.c.portal_id == portal_id, news.c.due > at)
+    if (await writing.execute(untold)).rowcount:
+        return
+    row = {"portal_id": portal_id, "kind": Kind.RECOVERED.value, "due": at}
+    await _add(writing, row, at)
+    mine = update(portal).where(portal.c.id == portal_id)
+    await writing.execute(mine.values(told_at=at))
+
+
+async def _add(writing: AsyncConnection, row: Mapping[str, object], at: datetime) -> None:
+    await writing.execute(insert(news).values({**row, "at": at}))
 
 
 class NewsRows:
@@ -41,13 +63,14 @@ class NewsRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def tell(self, write: Writes) -> Sequence[int]:
-        """Put what is to be told into the outbox, each once; gives the portals concerned."""
+    async def tell(self, write: Writes, now: datetime) -> Sequence[int]:
+        """Put what is to be told now into the outbox, each once; gives the portals concerned."""
+        is_due = news.c.due <= now
         async with self._database.read() as reading:
-            if await reading.scalar(select(news.c.id).limit(1)) is None:
+            if await reading.scalar(select(news.c.id).where(is_due).limit(1)) is None:
                 return []
         async with self._database.settle() as writing:
-            rows = (await writing.execute(_oldest())).all()
+            rows = (await writing.execute(_oldest().where(is_due))).all()
             for row in rows:
                 found = await _news(writing, row)
                 for letter in write(found, row.portal_id):
@@ -57,7 +80,7 @@ class NewsRows:
         return [row.portal_id for row in rows]
 
 
-def _oldest() -> Any:  # noqa: ANN401 - a query
+def _oldest() -> Select[*tuple[Any, ...]]:
     live = (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version)
     return (
         select(news, portal.c.name, portal.c.fallback, settings.c.type, settings.c.fields)

@@ -75,6 +75,7 @@ portal = Table(
     Column("last_version", Integer, nullable=False, server_default="0"),
     # Whether mail takes the platform's route while the portal's own connection is paused.
     Column("fallback", Boolean, nullable=False, server_default=false()),
+    Column("told_at", Moment),  # when its people were last to be told that mail flows again
 )
 
 key = Table(
@@ -208,6 +209,7 @@ connection = Table(
     Column("paused", Boolean, nullable=False),
     Column("since", Moment, nullable=False),
     Column("due", Moment, nullable=False),  # not to be tried before
+    Column("resumed_at", Moment),  # for when a person last had it tried
     Column("failures", Integer, nullable=False),
     Column("fault", String(64), nullable=False),
     Column("reply", JSON(none_as_null=True)),
@@ -232,6 +234,7 @@ news = Table(
     Column("portal_id", ForeignKey("portal.id"), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("at", Moment, nullable=False),
+    Column("due", Moment, nullable=False),  # not to be told before
     Column("fault", String(64)),
     Column("reply", JSON(none_as_null=True)),
 )

@@ -53,13 +53,20 @@ class Handover:
     """
     Knows the stage that an attempt has reached, so that whatever breaks has a place.
 
-    Each stage that is passed, and the one that is not, is told to `watch`.
+    Each stage that is passed, and the one that is not, is told to `watch`. `failed_logins` is how
+    many there were when it was asked for.
     """
 
-    __slots__ = ("_began", "_ends", "_loop", "_watch", "after_dot", "stage", "timeouts")
+    __slots__ = (
+        *("_began", "_ends", "_loop", "_watch"),
+        *("after_dot", "failed_logins", "stage", "timeouts"),
+    )
 
-    def __init__(self, timeouts: Timeouts, watch: Watch | None = None) -> None:
+    def __init__(
+        self, timeouts: Timeouts, watch: Watch | None = None, *, failed_logins: int = 0
+    ) -> None:
         self.timeouts = timeouts
+        self.failed_logins = failed_logins
         self.stage = Stage.RESOLVE
         self.after_dot = False
         self._watch = watch

@@ -1,10 +1,11 @@
 """An SMTP session from the greeting to the point where it takes messages."""
 
+import asyncio
 import base64
 import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 from letterhead.egress import Egress
 from letterhead.errors import Unreachable
@@ -76,6 +77,31 @@ class Session:
         self.idle_since = 0.0
 
 
+class Logins:
+    """
+    One login at a time with one server.
+
+    When it fails, all who wait meanwhile have the same answer: many wrong logins at once would
+    lock the account.
+    """
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Lock()
+        self.failures = 0
+        self._failure: Exception | None = None
+
+    async def one(self, sign_in: Callable[[], Awaitable[str]], seen: int) -> str:
+        """Sign in, unless more than the `seen` logins have failed meanwhile."""
+        async with self._turn:
+            if self._failure and self.failures > seen:
+                raise self._failure
+            try:
+                return await sign_in()
+            except (Declined, Unreachable) as error:
+                self.failures, self._failure = self.failures + 1, error
+                raise
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """Opens sessions with one server."""
@@ -84,6 +110,7 @@ class Opening:
     egress: Egress
     tls: ssl.SSLContext
     ehlo: str
+    logins: Logins = field(default_factory=Logins)
 
     async def open(self, handover: Handover) -> Session:
         """Resolve, connect, encrypt and sign in; Unreachable or Declined if that cannot be."""
@@ -121,6 +148,7 @@ class _Dialogue:
     def __init__(self, opening: Opening, wire: Wire, handover: Handover) -> None:
         self._server = opening.server
         self._tls = opening.tls
+        self._logins = opening.logins
         self._ehlo = opening.ehlo.encode("ascii")
         self._wire = wire
         self._handover = handover
@@ -134,7 +162,7 @@ class _Dialogue:
             await self._start_tls()
         self._tell_encryption()
         handover.reach(Stage.SIGN_IN)
-        handover.passed(await self._sign_in() if self._server.login else "not needed")
+        handover.passed(await self._signed_in() if self._server.login else "not needed")
         return Session(self._wire, self._offers)
 
     async def _hello(self) -> None:
@@ -164,6 +192,9 @@ class _Dialogue:
         handover.passed(f"port {self._server.port}")
         handover.reach(Stage.ENCRYPT)
         handover.passed("not encrypted")
+
+    async def _signed_in(self) -> str:
+        return await self._logins.one(self._sign_in, self._handover.failed_logins)
 
     async def _sign_in(self) -> str:
         """Sign in by the one way that is best; a second try would count as another failure."""

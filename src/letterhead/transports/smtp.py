@@ -30,17 +30,18 @@ class SmtpTransport:
         A server may hang up on an idle session at any time, so what it says to the first command
         over a used one does not count: the message is tried once more over a new session.
         """
+        seen = self._opening.logins.failures
         async with self._seats:
             if session := self._sessions.waiting():
                 handover = Handover(PATIENT)
                 answer = await self._over(session, envelope, before_dot, handover)
                 if not _hung_up(answer):
                     return answer
-            return await self._anew(envelope, before_dot, Handover(PATIENT))
+            return await self._anew(envelope, before_dot, Handover(PATIENT, failed_logins=seen))
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         """Hand one message over by a new session, and tell each stage to `watch`."""
-        handover = Handover(BRISK, watch)
+        handover = Handover(BRISK, watch, failed_logins=self._opening.logins.failures)
         async with self._seats:
             answer = await self._anew(envelope, before_dot, handover)
         if isinstance(answer, Reply) and answer.positive:
@@ -51,7 +52,7 @@ class SmtpTransport:
 
     async def probe(self) -> Answer | None:
         """Open a session and sign in; it is kept for the next message."""
-        handover = Handover(BRISK)
+        handover = Handover(BRISK, failed_logins=self._opening.logins.failures)
         async with self._seats:
             try:
                 self._sessions.keep(await self._sessions.fresh(handover))
