@@ -12,6 +12,7 @@ from letterhead.mail.gate import Step
 from letterhead.mail.portal import Portal
 from letterhead.mail.providers import PROVIDERS, Filled, Provider, of_domain
 from letterhead.mail.receivers import rules
+from letterhead.mail.said import said, spoken
 from letterhead.mail.settings import SmtpSettings
 from letterhead.mail.spf import Node, Verdict
 from letterhead.store.settings import Version
@@ -38,7 +39,7 @@ class DomainCheck:
         found = await check(self.dns, settings.from_domain, provider, now)
         async with self.store.portal(portal) as desk:
             if (await looked_at(desk)).number != version.number:
-                raise NotFound("The settings were saved anew during the check: check again.")
+                raise NotFound(said("The settings were saved anew during the check: check again."))
             await desk.settings.keep_dns(version.number, found)
         return found
 
@@ -56,7 +57,7 @@ async def filled_for(dns: Dns, email: str) -> Filled | None:
     try:
         domain = address.address(email).rpartition("@")[2]
     except ValueError as error:
-        raise Invalid([Problem("from_address", "invalid", str(error))]) from error
+        raise Invalid([Problem("from_address", "invalid", spoken(error))]) from error
     return of_domain(domain, await dns.mx(domain) or ())
 
 
@@ -72,7 +73,7 @@ async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row
 def with_address(version: Version) -> SmtpSettings:
     """Settings with a From address; Refused where none are saved."""
     if not isinstance(version.settings, SmtpSettings):
-        raise Refused(Step.SAVED.value, "Save settings with a From address first.")
+        raise Refused(Step.SAVED.value, said("Save settings with a From address first."))
     return version.settings
 
 
@@ -135,7 +136,7 @@ def _tree(node: Node) -> Row:
     return {
         "domain": node.domain,
         "record": node.record,
-        "problem": node.problem or ("DNS did not answer." if node.unknown else None),
+        "problem": node.problem or (said("DNS did not answer.") if node.unknown else None),
         "lookups": node.lookups,
         "includes": [_tree(each) for each in node.below.values()],
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 from letterhead.errors import Conflict
 from letterhead.mail.change import Change
 from letterhead.mail.portal import Portal
+from letterhead.mail.said import said
 from letterhead.store.store import Desk, Store
 
 _AT_ONCE = 2000  # recipients that are given up in one transaction
@@ -26,7 +27,7 @@ async def release(desk: Desk, limit: int | None, now: datetime) -> int:
         await desk.held.keep_back(since)
     waiting = await desk.held.count(paused=since is not None)
     if since and not await desk.connection.try_again(now):
-        raise Conflict("The platform's own route is tried again by itself.")
+        raise Conflict(said("The platform's own route is tried again by itself."))
     released = await desk.held.release(limit, now)
     released = waiting if limit is None else released
     await desk.changes.note(Change.RELEASED, now, {"mails": [None, released]})

@@ -15,6 +15,7 @@ from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Ids, Portal
 from letterhead.mail.raw import RawMessage
 from letterhead.mail.retry import PATIENCE
+from letterhead.mail.said import said
 from letterhead.mail.sender import Platform, header_id
 from letterhead.store.committer import Committer
 from letterhead.store.messages import Found
@@ -75,7 +76,7 @@ class Intake:
         )
         kept = (await self._keep([letter]))[0]
         if isinstance(kept, KeyReused):
-            raise Conflict("A new message has no idempotency key.")
+            raise Conflict(said("A new message has no idempotency key."))
         return kept
 
     async def _keep(self, letters: Sequence[Letter]) -> list[Receipt | KeyReused]:
@@ -148,7 +149,7 @@ async def get(desk: Desk, message_id: str) -> Found:
     """Find one message of the portal."""
     found = await desk.messages.get(message_id)
     if found is None:
-        raise NotFound("There is no such message.")
+        raise NotFound(said("There is no such message."))
     return found
 
 
@@ -160,7 +161,7 @@ async def readable(desk: Desk, message_id: str) -> bytes:
     """
     found = await get(desk, message_id)
     if found.message.message_class != MessageClass.BUSINESS.value:
-        raise Forbidden("Bodies of test mails and of the platform's own mail are not shown.")
+        raise Forbidden(said("Bodies of test mails and of the platform's own mail are not shown."))
     return await content(desk, message_id)
 
 
@@ -169,7 +170,7 @@ async def content(desk: Desk, message_id: str) -> bytes:
     await get(desk, message_id)
     found = await desk.messages.content(message_id)
     if found is None:
-        raise Conflict("The body of this message is not kept any more.")
+        raise Conflict(said("The body of this message is not kept any more."))
     return found
 
 
@@ -178,9 +179,9 @@ async def repeatable(desk: Desk, message_id: str, *, by_platform: bool) -> tuple
     found = await get(desk, message_id)
     kind = found.message.message_class
     if kind != MessageClass.BUSINESS.value and not by_platform:
-        raise Forbidden("Messages of class system need a platform key.")
+        raise Forbidden(said("Messages of class system need a platform key."))
     if kind == MessageClass.TEST.value:
-        raise Conflict("A test mail is not sent again: send another test.")
+        raise Conflict(said("A test mail is not sent again: send another test."))
     return found, await content(desk, message_id)
 
 
@@ -188,7 +189,7 @@ async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:
     """Cancel what is not being sent yet."""
     await get(desk, message_id)
     if not await desk.messages.cancel(message_id, now):
-        raise Conflict("Nothing of this message waits any more.")
+        raise Conflict(said("Nothing of this message waits any more."))
     return await get(desk, message_id)
 
 
@@ -198,9 +199,11 @@ async def resolve(
     """Decide what became of an uncertain recipient: `sent`, or `queued` to be sent again."""
     found = await get(desk, message_id)
     if recipient_id not in {each.id for each in found.recipients}:
-        raise Invalid([Problem("recipient", "unknown", "This message has no such recipient.")])
+        raise Invalid(
+            [Problem("recipient", "unknown", said("This message has no such recipient."))]
+        )
     if not await desk.messages.resolve(message_id, recipient_id, status, now):
-        raise Conflict("This recipient is not uncertain.")
+        raise Conflict(said("This recipient is not uncertain."))
     return await get(desk, message_id)
 
 
@@ -215,7 +218,7 @@ def _missed(found: Found) -> list[str]:
     originals = [each for each in found.recipients if not each.copy]
     if any(Status(each.status).is_open for each in originals):
         raise Conflict(
-            "This message is still on its way, or uncertain: cancel or resolve it first."
+            said("This message is still on its way, or uncertain: cancel or resolve it first.")
         )
     missed = [each.email for each in originals if each.status in _MISSED]
     return missed or [each.email for each in originals]

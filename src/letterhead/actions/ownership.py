@@ -13,6 +13,7 @@ from letterhead.mail.letter import Lane, LaneKey
 from letterhead.mail.notice import Notice, Press
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import DomainCode
+from letterhead.mail.said import said
 from letterhead.store.store import Desk, Store
 
 _TOKEN = 32  # characters: 128 bits
@@ -39,9 +40,15 @@ class Ownership:
         await self.domains.run(portal, now)  # the relay must be one of the domain's MX
         found = await self.domains.dns.txt(record["name"])
         if found is None:
-            raise Refused(Step.DOMAIN_PROVEN.value, "DNS did not answer: try again.", "unknown")
+            raise Refused(
+                Step.DOMAIN_PROVEN.value, said("DNS did not answer: try again."), "unknown"
+            )
         if not set(found).intersection(self._values(portal, record["domain"])):
-            detail = f"There is no TXT record {record['name']} with the value {record['value']}."
+            detail = said(
+                "There is no TXT record {name} with the value {value}.",
+                name=record["name"],
+                value=record["value"],
+            )
             raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
         async with self.store.portal(portal) as desk:
             await desk.domains.prove(record["domain"], now)
@@ -51,8 +58,9 @@ class Ownership:
         domain = await self._domain(portal)
         postmaster = f"postmaster@{domain}"
         if to.strip().lower() not in {"", postmaster}:
-            message = (
-                f"Only {postmaster} can prove the domain: another mailbox proves itself alone."
+            message = said(
+                "Only {postmaster} can prove the domain: another mailbox proves itself alone.",
+                postmaster=postmaster,
             )
             raise Invalid([Problem("to", "not_postmaster", message)])
         async with self.store.portal(portal) as desk:
@@ -68,7 +76,7 @@ class Ownership:
         async with self.store.portal(portal) as desk:
             sent = await desk.domains.newest_code(domain)
             if sent is None or not sent.stands(now):
-                detail = f"Let a code be sent to postmaster@{domain} first."
+                detail = said("Let a code be sent to postmaster@{domain} first.", domain=domain)
                 raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
             if codes.fits(sent.code_digest, self.store.vault, sent.message_id, code):
                 await desk.domains.prove(domain, now)
@@ -78,7 +86,10 @@ class Ownership:
 
     async def _send(self, desk: Desk, domain: str, postmaster: str, now: datetime) -> None:
         if await desk.domains.codes_since(now - proof.HOUR) >= proof.DOMAIN_CODES_AN_HOUR:
-            detail = f"A portal may ask postmasters {proof.DOMAIN_CODES_AN_HOUR} times an hour."
+            detail = said(
+                "A portal may ask postmasters {limit} times an hour.",
+                limit=proof.DOMAIN_CODES_AN_HOUR,
+            )
             raise TooMany(detail, retry_after=int(proof.HOUR.total_seconds()))
         code = proof.new_code()
         letter = self.press.letter(

@@ -23,6 +23,7 @@ from letterhead.mail.rights import (
     TicketKind,
     password_problem,
 )
+from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.store.people import Session, Ticket
 from letterhead.store.store import Store
@@ -62,7 +63,7 @@ async def set_up(
     hashed = await asyncio.to_thread(_HASHER.hash, password.reveal())
     async with store.people() as rows:
         if await rows.take(token, TicketKind.SET_UP, now) is None or not await rows.nobody():
-            raise NotFound("This link has been used, or its time is over.")
+            raise NotFound(said("This link has been used, or its time is over."))
         await rows.keep_password(address_.lower(), hashed, now)
         shown = await rows.begin(Session(email=address_.lower(), expires=now + SIGNED_IN), now)
     async with store.platform() as platform:
@@ -86,7 +87,7 @@ async def choose_password(store: Store, token: str, password: Secret, now: datet
     async with store.people() as rows:
         ticket = await rows.take(token, TicketKind.PASSWORD, now)
         if ticket is None:
-            raise NotFound("This link has been used, or its time is over.")
+            raise NotFound(said("This link has been used, or its time is over."))
         await rows.keep_password(ticket.email, hashed, now)
         return await rows.begin(Session(email=ticket.email, expires=now + SIGNED_IN), now)
 
@@ -103,7 +104,9 @@ async def sign_in(
             await rows.failures(f"address {client}", since) >= FAILURES_OF_ADDRESS
         ):
             minutes = int(FAILURES_SPAN.total_seconds() // 60)
-            detail = f"Too many sign-ins failed: try again in {minutes} minutes."
+            detail = said(
+                "Too many sign-ins failed: try again in {minutes} minutes.", minutes=minutes
+            )
             raise TooMany(detail, retry_after=minutes * 60)
         hashed = await rows.password_hash(email)
     right = await asyncio.to_thread(_is_right, hashed or _NOBODY, password) and hashed is not None
@@ -121,10 +124,18 @@ async def entry(
     """A one-time address that signs somebody of the platform in to one portal."""
     email = _address(guest.email)
     if guest.role is Role.OPERATOR:
-        message = "Choose admin, consultant or viewer: an operator needs an account."
+        message = said("Choose admin, consultant or viewer: an operator needs an account.")
         raise Invalid([Problem("role", "invalid", message)])
     if not 0 < guest.lasting <= LONGEST_SESSION:
-        raise Invalid([Problem("ttl", "invalid", f"Use 1 to {LONGEST_SESSION} seconds.")])
+        raise Invalid(
+            [
+                Problem(
+                    "ttl",
+                    "invalid",
+                    said("Use 1 to {limit} seconds.", limit=LONGEST_SESSION),
+                )
+            ]
+        )
     lasting = timedelta(seconds=guest.lasting)
     made = Ticket(
         kind=TicketKind.ENTRY,
@@ -163,7 +174,7 @@ async def enter(store: Store, token: str, now: datetime) -> tuple[Secret, int]:
         by_pass = "" if ticket else token
         ticket = ticket or await rows.find(token, TicketKind.PASS, now)
         if ticket is None or ticket.portal_id is None:
-            raise NotFound("This link has been used, or its time is over: ask for a new one.")
+            raise NotFound(said("This link has been used, or its time is over: ask for a new one."))
         ends = now + ticket.lasting
         made = Session(
             email=ticket.email,
@@ -191,7 +202,7 @@ def _read(email: str, password: Secret) -> str:
     try:
         email = address.address(email.strip())
     except ValueError as error:
-        found.append(Problem("email", "invalid", str(error)))
+        found.append(Problem("email", "invalid", spoken(error)))
     if message := password_problem(password.reveal()):
         found.append(Problem("password", "invalid", message))
     if found:
@@ -203,4 +214,4 @@ def _address(email: str) -> str:
     try:
         return address.address(email)
     except ValueError as error:
-        raise Invalid([Problem("email", "invalid", str(error))]) from error
+        raise Invalid([Problem("email", "invalid", spoken(error))]) from error

@@ -6,6 +6,7 @@ from datetime import datetime
 from letterhead.errors import Invalid, NotFound, Problem
 from letterhead.mail import address
 from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
+from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.store.portals import PlatformRows
 
@@ -21,7 +22,7 @@ async def find(rows: PlatformRows, slug: str, asking: Principal) -> Portal:
     """Find a portal that whoever asks may see; for anybody else there is none."""
     portal = await rows.portal(slug)
     if portal is None or asking.portal_id not in {None, portal.id}:
-        raise NotFound("There is no such portal.")
+        raise NotFound(said("There is no such portal."))
     return portal
 
 
@@ -42,7 +43,7 @@ async def issue_key(
     chosen = tuple(scopes)
     problems = name_problems(name)
     if portal and not chosen:
-        problems.append(Problem("scopes", "required", "Choose at least one scope."))
+        problems.append(Problem("scopes", "required", said("Choose at least one scope.")))
     if problems:
         raise Invalid(problems)
     return await rows.add_key(portal.id if portal else None, name, chosen, now)
@@ -51,13 +52,13 @@ async def issue_key(
 async def revoke_key(rows: PlatformRows, portal: Portal, key_id: int, now: datetime) -> None:
     """Let a key open nothing any more."""
     if not await rows.revoke_key(portal.id, key_id, now):
-        raise NotFound("This portal has no such key.")
+        raise NotFound(said("This portal has no such key."))
 
 
 async def remove_person(rows: PlatformRows, portal: Portal, person_id: int) -> None:
     """Take a person's role away; what they may do is looked up anew with each request."""
     if not await rows.remove_person(portal.id, person_id):
-        raise NotFound("This portal has no such person.")
+        raise NotFound(said("This portal has no such person."))
 
 
 async def add_person(
@@ -68,9 +69,9 @@ async def add_person(
     try:
         email = address.address(email)
     except ValueError as error:
-        problems.append(Problem("email", "invalid", str(error)))
+        problems.append(Problem("email", "invalid", spoken(error)))
     if (role is Role.OPERATOR) is not (portal is None):
-        message = "An operator belongs to no portal; everybody else needs one."
+        message = said("An operator belongs to no portal; everybody else needs one.")
         problems.append(Problem("portal", "invalid", message))
     if problems:
         raise Invalid(problems)

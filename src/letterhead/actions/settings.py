@@ -12,6 +12,7 @@ from letterhead.mail.change import Change, Differences, differences
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
 from letterhead.mail.proof import WRONG_CODES, Proof
+from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -100,7 +101,7 @@ async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | N
     version = await desk.settings.next() or await desk.settings.live()
     proof = await desk.proofs.of(version.number)
     if proof is None or not proof.stands:
-        raise Refused(Step.TEST_ACCEPTED.value, "Send a test mail first.")
+        raise Refused(Step.TEST_ACCEPTED.value, said("Send a test mail first."))
     if codes.fits(proof.code_digest, vault, proof.message_id, code):
         await desk.proofs.confirm(version.number, now)
         await desk.changes.note(Change.CONFIRMED, now, {"version": [None, version.number]})
@@ -113,7 +114,7 @@ async def switch_on(desk: Desk, now: datetime) -> Version:
     """Let the next version send from now on, if the gate is open."""
     version = await desk.settings.next()
     if version is None:
-        raise Refused(Step.SAVED.value, "Save the settings first.")
+        raise Refused(Step.SAVED.value, said("Save the settings first."))
     gate.demand((await progress(desk))[1], before=Step.SWITCHED_ON)
     await _go_live(desk, version, Change.SWITCHED_ON, now)
     await desk.settings.forget_next()
@@ -127,7 +128,7 @@ async def switch_back(desk: Desk, number: int | None, now: datetime) -> Version:
     else:
         found = await desk.settings.once_live(number)
         if found is None:
-            raise NotFound("No version with this number was ever live.")
+            raise NotFound(said("No version with this number was ever live."))
         version = found
     await _go_live(desk, version, Change.SWITCHED_BACK, now)
     return version
@@ -136,7 +137,7 @@ async def switch_back(desk: Desk, number: int | None, now: datetime) -> Version:
 async def resume(desk: Desk, now: datetime) -> None:
     """Let a connection that waits be tried at once."""
     if not await desk.connection.try_again(now):
-        raise Conflict("The platform's own route is tried again by itself.")
+        raise Conflict(said("The platform's own route is tried again by itself."))
     await desk.changes.note(Change.RESUMED, now)
 
 

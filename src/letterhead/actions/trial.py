@@ -16,6 +16,7 @@ from letterhead.mail.message import MessageClass
 from letterhead.mail.notice import Notice, Press
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
+from letterhead.mail.said import said, spoken
 from letterhead.mail.settings import SmtpSettings
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
@@ -46,7 +47,7 @@ class Trial:
             async with asyncio.timeout(_PATIENCE):
                 return await self._result(portal, version, message_id)
         except TimeoutError as error:
-            raise Unavailable("No worker has sent the test mail yet: try again.") from error
+            raise Unavailable(said("No worker has sent the test mail yet: try again.")) from error
 
     async def _ask_dns(self, portal: Portal, now: datetime) -> None:
         """Look the SPF record up anew where the gate asks for it."""
@@ -59,7 +60,7 @@ class Trial:
         version, so_far = await progress(desk)
         gate.demand(so_far, before=Step.TEST_ACCEPTED)
         if await desk.proofs.sent_since(now - proof.HOUR) >= proof.AN_HOUR:
-            detail = f"A portal may send {proof.AN_HOUR} test mails an hour."
+            detail = said("A portal may send {limit} test mails an hour.", limit=proof.AN_HOUR)
             raise TooMany(detail, retry_after=int(proof.HOUR.total_seconds()))
         code = proof.new_code()
         letter = self.press.letter(
@@ -97,7 +98,9 @@ class Trial:
             async with self.store.look(portal) as desk:
                 found = await desk.proofs.of(version)
             if found is None or found.message_id != message_id:
-                raise NotFound("The settings were saved anew during the test: test them again.")
+                raise NotFound(
+                    said("The settings were saved anew during the test: test them again.")
+                )
             if found.accepted is not None:
                 return found
             await asyncio.sleep(_LOOK)
@@ -107,4 +110,4 @@ def _recipient(to: str) -> str:
     try:
         return address.address(to)
     except ValueError as error:
-        raise Invalid([Problem("to", "invalid", str(error))]) from error
+        raise Invalid([Problem("to", "invalid", spoken(error))]) from error

@@ -12,6 +12,7 @@ from letterhead.errors import Problem
 from letterhead.mail import address
 from letterhead.mail.address import Mailbox
 from letterhead.mail.message import Attachment, Message, MessageClass, OnUncertain
+from letterhead.mail.said import spoken
 
 BATCH = 1000  # messages in a batch
 
@@ -94,7 +95,7 @@ class Reading:
             try:
                 yield Mailbox(address.address(body.email), body.name)
             except ValueError as error:
-                self.problems.append(Problem(f"{field}.{at}.email", "invalid", str(error)))
+                self.problems.append(Problem(f"{field}.{at}.email", "invalid", spoken(error)))
 
     def _attachments(self, bodies: Sequence[AttachmentBody]) -> Iterable[Attachment]:
         for at, body in enumerate(bodies):

@@ -12,6 +12,7 @@ from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, NotFound, Problem
 from letterhead.mail import address
 from letterhead.mail.portal import Portal, Scope
+from letterhead.mail.said import spoken
 
 router = APIRouter(prefix="/suppressions", tags=["suppressions"])
 
@@ -54,7 +55,7 @@ async def add(request: Request, office: OfficeOf, portal: Sender) -> show.Json:
     try:
         email = address.address(body.email)
     except ValueError as error:
-        raise Invalid([Problem("email", "invalid", str(error))]) from error
+        raise Invalid([Problem("email", "invalid", spoken(error))]) from error
     async with office.store.portal(portal) as desk:
         return show.suppression(await desk.suppressions.add(email, office.clock()))
 

@@ -21,6 +21,7 @@ import structlog
 from letterhead.dns.authority import ROOTS, Authority, NoAnswer, Server
 from letterhead.egress import Allowed, is_name_server
 from letterhead.mail import dmarc, spf
+from letterhead.mail.said import spoken
 from letterhead.mail.spf import Node, Term
 
 log = structlog.get_logger(__name__)
@@ -185,7 +186,7 @@ class _Survey:
         try:
             terms = tuple(spf.parse(text).effective)
         except spf.NotSpf as error:
-            return Node(domain, text, problem=str(error))
+            return Node(domain, text, problem=spoken(error))
         below: dict[int, Node] = {}
         voids = 0
         for at, term in enumerate(terms):

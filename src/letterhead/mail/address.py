@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import idna
 
+from letterhead.mail.said import said, spoken
+
 LOCAL_LIMIT = 64  # octets (RFC 5321, section 4.5.3.1.1)
 ADDRESS_LIMIT = 254  # octets (RFC 5321, section 4.5.3.1.3, less the angle brackets)
 HOST_LIMIT = 253  # characters (RFC 1035, section 2.3.4)
@@ -19,7 +21,7 @@ _LABELS = re.compile(
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # a last label that inet_aton() reads as an address
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
 
-_NOT_A_HOST = "Enter a host name such as smtp.example.com, without port, scheme or address."
+_NOT_A_HOST = said("Enter a host name such as smtp.example.com, without port, scheme or address.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,21 @@ def address(text: str) -> str:
     local, at, host_name = text.rpartition("@")
     if len(text) > ADDRESS_LIMIT or len(local) > LOCAL_LIMIT:
         raise ValueError(
-            f"An address has at most {ADDRESS_LIMIT} characters, {LOCAL_LIMIT} before the @."
+            said(
+                "An address has at most {limit} characters, {local} before the @.",
+                limit=ADDRESS_LIMIT,
+                local=LOCAL_LIMIT,
+            )
         )
     if not at or not local:
-        raise ValueError("Enter an address such as office@example.com.")
+        raise ValueError(said("Enter an address such as office@example.com."))
     if not local.isascii():
-        raise ValueError("Only ASCII characters may stand before the @ (no SMTPUTF8).")
+        raise ValueError(said("Only ASCII characters may stand before the @ (no SMTPUTF8)."))
     if not _LOCAL.fullmatch(local) or "=?" in local:
-        raise ValueError("There are characters before the @ that no plain address has.")
+        raise ValueError(said("There are characters before the @ that no plain address has."))
     found = f"{local}@{domain(host_name)}"
     if len(found) > ADDRESS_LIMIT:
-        raise ValueError(f"An address has at most {ADDRESS_LIMIT} characters.")
+        raise ValueError(said("An address has at most {limit} characters.", limit=ADDRESS_LIMIT))
     return found
 
 
@@ -59,9 +65,11 @@ def domain(text: str) -> str:
     try:
         found = _folded(text)
     except ValueError as error:
-        raise ValueError(f"The domain of the address is not right: {error}") from error
+        raise ValueError(
+            said("The domain of the address is not right: {error}", error=spoken(error))
+        ) from error
     if "." not in found:
-        raise ValueError("The domain of the address needs a dot, as example.com has.")
+        raise ValueError(said("The domain of the address needs a dot, as example.com has."))
     return found
 
 
@@ -80,14 +88,14 @@ def host(text: str) -> str:
 def _folded(name: str) -> str:
     """The name in lower case and ASCII, by UTS 46; lengths are checked before anything is done."""
     if not name or len(name) > HOST_LIMIT:
-        raise ValueError(f"it has 1 to {HOST_LIMIT} characters.")
+        raise ValueError(said("it has 1 to {limit} characters.", limit=HOST_LIMIT))
     if not name.isascii() or "xn--" in name.lower():
         name = _to_ascii(name)
     name = name.lower()
     if len(name) > HOST_LIMIT or not _LABELS.fullmatch(name):
-        raise ValueError("it holds characters that a domain name has not.")
+        raise ValueError(said("it holds characters that a domain name has not."))
     if _NUMBER.fullmatch(name.rpartition(".")[2]):
-        raise ValueError("it is a number and not a name.")
+        raise ValueError(said("it is a number and not a name."))
     return name
 
 
@@ -96,9 +104,9 @@ def _to_ascii(name: str) -> str:
         found = idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
         spelled = idna.decode(found)
     except (idna.IDNAError, UnicodeError) as error:
-        raise ValueError("it is no internationalised domain name.") from error
+        raise ValueError(said("it is no internationalised domain name.")) from error
     if any(_mixed(label) for label in spelled.split(".")):
-        raise ValueError("it mixes alphabets whose letters look alike.")
+        raise ValueError(said("it mixes alphabets whose letters look alike."))
     return found
 
 

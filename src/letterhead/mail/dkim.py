@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from letterhead.mail import tags
+from letterhead.mail.said import said, spoken
 
 WEAK = 1024  # bits: fewer must not be trusted by anybody (RFC 8301, section 3.2)
 ADVISED = 2048
@@ -39,12 +40,12 @@ class Key:
 def judge(selector: str, records: Sequence[str] | None) -> Key:
     """Say how the key of a selector stands; None: DNS did not answer."""
     if records is None:
-        return Key(selector, State.UNKNOWN, "DNS did not answer.")
+        return Key(selector, State.UNKNOWN, said("DNS did not answer."))
     if not records:
-        return Key(selector, State.MISSING, "There is no key.")
+        return Key(selector, State.MISSING, said("There is no key."))
     if len(records) > 1:
         return Key(
-            selector, State.INVALID, "There are several records; one is allowed.", records[0]
+            selector, State.INVALID, said("There are several records; one is allowed."), records[0]
         )
     state, detail = _read(records[0])
     return Key(selector, state, detail, records[0])
@@ -54,13 +55,15 @@ def together(keys: Sequence[Key]) -> tuple[State, str]:
     """How the keys of a domain stand as a whole: one that is there is enough."""
     states = {each.state for each in keys}
     if not keys:
-        return State.UNKNOWN, "The provider names the selector in its console; look there."
+        return State.UNKNOWN, said("The provider names the selector in its console; look there.")
     if State.PRESENT in states:
-        return State.PRESENT, "The provider can sign for the domain."
+        return State.PRESENT, said("The provider can sign for the domain.")
     if State.UNKNOWN in states:
-        return State.UNKNOWN, "DNS did not answer; check again."
+        return State.UNKNOWN, said("DNS did not answer; check again.")
     if states == {State.MISSING}:
-        return State.MISSING, "There is no key at the provider's usual selectors: switch DKIM on."
+        return State.MISSING, said(
+            "There is no key at the provider's usual selectors: switch DKIM on."
+        )
     return next((each.state, each.detail) for each in keys if each.state is not State.MISSING)
 
 
@@ -68,24 +71,28 @@ def _read(record: str) -> tuple[State, str]:
     try:
         found = tags.read(record)
     except tags.NotTags as error:
-        return State.INVALID, str(error)
+        return State.INVALID, spoken(error)
     if found.get("v", "DKIM1") != "DKIM1" or "p" not in found:
-        return State.INVALID, "This is no DKIM key."
+        return State.INVALID, said("This is no DKIM key.")
     if not found["p"]:
-        return State.REVOKED, "The key was revoked."
+        return State.REVOKED, said("The key was revoked.")
     state, detail = _key(found)
     testing = "y" in found.get("t", "").split(":")
-    return state, f"{detail} It is marked as a test (t=y)." if testing else detail
+    if testing:
+        return state, said("{detail} It is marked as a test (t=y).", detail=detail)
+    return state, detail
 
 
 def _key(found: Mapping[str, str]) -> tuple[State, str]:
     try:
         raw = base64.b64decode("".join(found["p"].split()), validate=True)
     except ValueError:
-        return State.INVALID, "The key is not whole: it is no base64."
+        return State.INVALID, said("The key is not whole: it is no base64.")
     if found.get("k", "rsa") == "ed25519":
         right = len(raw) == _ED25519
-        return (State.PRESENT, "Ed25519.") if right else (State.INVALID, "The key is not whole.")
+        return (
+            (State.PRESENT, "Ed25519.") if right else (State.INVALID, said("The key is not whole."))
+        )
     return _rsa(raw)
 
 
@@ -93,10 +100,16 @@ def _rsa(raw: bytes) -> tuple[State, str]:
     try:
         key = load_der_public_key(raw)
     except (ValueError, UnsupportedAlgorithm):
-        return State.INVALID, "The key is not whole: it cannot be read."
+        return State.INVALID, said("The key is not whole: it cannot be read.")
     if not isinstance(key, RSAPublicKey):
-        return State.INVALID, "The key is of a kind that receivers do not know."
-    if key.key_size < WEAK:
-        return State.INVALID, f"RSA with {key.key_size} bits is too short: {ADVISED} are advised."
-    advice = "" if key.key_size >= ADVISED else f" {ADVISED} are advised."
-    return State.PRESENT, f"RSA with {key.key_size} bits.{advice}"
+        return State.INVALID, said("The key is of a kind that receivers do not know.")
+    bits = key.key_size
+    if bits < WEAK:
+        short = said(
+            "RSA with {bits} bits is too short: {advised} are advised.", bits=bits, advised=ADVISED
+        )
+        return State.INVALID, short
+    if bits < ADVISED:
+        advised = said("RSA with {bits} bits. {advised} are advised.", bits=bits, advised=ADVISED)
+        return State.PRESENT, advised
+    return State.PRESENT, said("RSA with {bits} bits.", bits=bits)

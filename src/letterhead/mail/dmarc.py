@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from letterhead.mail import tags
+from letterhead.mail.said import said, spoken
 
 PARENTS = 4  # that are looked at, where the domain itself has no record
 POLICIES = ("none", "quarantine", "reject")
 
 _MEANING = {
-    "none": "Mail that proves nothing is let through, and may be reported.",
-    "quarantine": "Mail that proves nothing goes to the junk folder.",
-    "reject": "Mail that proves nothing is refused.",
+    "none": said("Mail that proves nothing is let through, and may be reported."),
+    "quarantine": said("Mail that proves nothing goes to the junk folder."),
+    "reject": said("Mail that proves nothing is refused."),
 }
 
 
@@ -51,26 +52,38 @@ def places(domain: str) -> Sequence[str]:
 def judge(domain: str, at: str, records: Sequence[str] | None) -> Verdict:
     """Judge the records that were found `at` a domain or its parent; None: no answer."""
     if records is None:
-        return Verdict(State.UNKNOWN, "DNS did not answer; check again.", at)
+        return Verdict(State.UNKNOWN, said("DNS did not answer; check again."), at)
     if not records:
-        detail = "There is no DMARC record. Large receivers want one from those who send much."
+        detail = said(
+            "There is no DMARC record. Large receivers want one from those who send much."
+        )
         return Verdict(State.MISSING, detail, domain, publish="v=DMARC1; p=none")
     if len(records) > 1:
-        return Verdict(State.INVALID, "There are several DMARC records, so none counts.", at)
+        return Verdict(State.INVALID, said("There are several DMARC records, so none counts."), at)
     try:
         return _read(domain, at, tags.read(records[0]))
     except tags.NotTags as error:
-        return Verdict(State.INVALID, str(error), at)
+        return Verdict(State.INVALID, spoken(error), at)
 
 
 def _read(domain: str, at: str, found: Mapping[str, str]) -> Verdict:
     own = found.get("p", "").lower()
     policy = own if at == domain else found.get("sp", own).lower()
     if next(iter(found), "") != "v" or found["v"] != "DMARC1":
-        return Verdict(State.INVALID, "The record must begin with v=DMARC1.", at)
+        return Verdict(State.INVALID, said("The record must begin with v=DMARC1."), at)
     if policy not in POLICIES:
         return Verdict(
-            State.INVALID, f"The policy p={policy} is none of {', '.join(POLICIES)}.", at
+            State.INVALID,
+            said(
+                "The policy p={policy} is none of {policies}.",
+                policy=policy,
+                policies=", ".join(POLICIES),
+            ),
+            at,
         )
-    inherited = "" if at == domain else f" It stands at {at} and counts for domains below it."
-    return Verdict(State.PRESENT, f"{_MEANING[policy]}{inherited}", at, policy)
+    meaning = _MEANING[policy]
+    if at != domain:
+        meaning = said(
+            "{meaning} It stands at {at} and counts for domains below it.", meaning=meaning, at=at
+        )
+    return Verdict(State.PRESENT, meaning, at, policy)

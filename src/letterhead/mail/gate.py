@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from letterhead.errors import Refused
 from letterhead.mail import spf
+from letterhead.mail.said import said
 from letterhead.mail.settings import Settings, SmtpSettings
 
 
@@ -51,21 +52,24 @@ class Progress:
 
 
 _WORDS = {
-    Step.SAVED: ("The settings are saved.", "Save the settings."),
+    Step.SAVED: (said("The settings are saved."), said("Save the settings.")),
     Step.DNS: (
-        "The SPF record lets the provider send.",
-        "Check DNS: the SPF record of the From domain must let the provider send.",
+        said("The SPF record lets the provider send."),
+        said("Check DNS: the SPF record of the From domain must let the provider send."),
     ),
     Step.DOMAIN_PROVEN: (
-        "The domain of the From address is proven.",
-        "Prove that the From domain is yours, and use its own relay: there is no login.",
+        said("The domain of the From address is proven."),
+        said("Prove that the From domain is yours, and use its own relay: there is no login."),
     ),
-    Step.TEST_ACCEPTED: ("The server accepted a test mail.", "Send a test mail."),
+    Step.TEST_ACCEPTED: (said("The server accepted a test mail."), said("Send a test mail.")),
     Step.TEST_CONFIRMED: (
-        "The test mail arrived.",
-        "Enter the six-digit code of the test mail.",
+        said("The test mail arrived."),
+        said("Enter the six-digit code of the test mail."),
     ),
-    Step.SWITCHED_ON: ("Mail leaves through these settings.", "Switch the settings on."),
+    Step.SWITCHED_ON: (
+        said("Mail leaves through these settings."),
+        said("Switch the settings on."),
+    ),
 }
 
 
@@ -75,7 +79,7 @@ def checklist(progress: Progress) -> list[Check]:
     state = State.OPEN
     for step in Step:
         if not _required(step, progress):
-            found.append(Check(step, State.NOT_REQUIRED, "Not needed for these settings."))
+            found.append(Check(step, State.NOT_REQUIRED, said("Not needed for these settings.")))
         elif _done(step, progress):
             found.append(Check(step, State.DONE, _WORDS[step][0]))
         else:

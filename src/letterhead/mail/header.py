@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from email.header import Header
 
 from letterhead.mail.address import Mailbox
+from letterhead.mail.said import said
 
 VALUE_LIMIT = 1996  # octets: two lines of 998 (RFC 5322, section 2.1.1)
 NAME_LIMIT = 500  # characters of the name that is shown with an address
@@ -26,25 +27,25 @@ _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")  # atoms and blanks
 def value_problem(value: str) -> str | None:
     """Say why this cannot be the value of a field, if so."""
     if _UNSAFE.search(value):
-        return "Line ends and control characters are not allowed here."
+        return said("Line ends and control characters are not allowed here.")
     if len(value) > VALUE_LIMIT or len(value.encode()) > VALUE_LIMIT:
-        return f"Use at most {VALUE_LIMIT} octets."
+        return said("Use at most {limit} octets.", limit=VALUE_LIMIT)
     return None
 
 
 def display_name_problem(name: str) -> str | None:
     """Say why this cannot be the name that is shown with an address, if so."""
     if len(name) > NAME_LIMIT:
-        return f"Use at most {NAME_LIMIT} characters."
+        return said("Use at most {limit} characters.", limit=NAME_LIMIT)
     return value_problem(name)
 
 
 def field_name_problem(name: str) -> str | None:
     """Say why a caller cannot set a field of this name, if so."""
     if not _FIELD_NAME.fullmatch(name):
-        return "A field's name has 1 to 76 visible ASCII characters and no colon."
+        return said("A field's name has 1 to 76 visible ASCII characters and no colon.")
     if _OWNED.fullmatch(name):
-        return "Letterhead sets this field itself."
+        return said("Letterhead sets this field itself.")
     return None
 
 

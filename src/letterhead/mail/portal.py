@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from letterhead.errors import Problem
 from letterhead.mail import header
+from letterhead.mail.said import said
 from letterhead.mail.settings import DefaultSettings, Settings
 
 NAME_LIMIT = 200
@@ -65,16 +66,18 @@ def portal_problems(slug: str, name: str) -> list[Problem]:
     """Name what keeps a portal from being added."""
     found: list[Problem] = []
     if not _SLUG.fullmatch(slug):
-        message = "Use up to 64 small letters, digits and dashes, with none at the ends."
+        message = said("Use up to 64 small letters, digits and dashes, with none at the ends.")
         found.append(Problem("slug", "invalid", message))
     return found + name_problems(name)
 
 
 def name_problems(name: str) -> list[Problem]:
     if not name.strip():
-        return [Problem("name", "required", "Enter a name.")]
+        return [Problem("name", "required", said("Enter a name."))]
     if len(name) > NAME_LIMIT:
-        return [Problem("name", "too_long", f"Use at most {NAME_LIMIT} characters.")]
+        return [
+            Problem("name", "too_long", said("Use at most {limit} characters.", limit=NAME_LIMIT))
+        ]
     message = header.value_problem(name)
     return [Problem("name", "invalid", message)] if message else []
 

@@ -14,6 +14,7 @@ from letterhead.errors import Invalid, Problem, TooLarge
 from letterhead.mail import address, header
 from letterhead.mail.address import Mailbox
 from letterhead.mail.message import HEADERS_LIMIT, MESSAGE_LIMIT, recipient_problems
+from letterhead.mail.said import spoken
 
 LINE_LIMIT = 998  # octets without the line end (RFC 5322, section 2.1.1)
 DEPTH = 20
@@ -214,7 +215,7 @@ class _Reading:
             try:
                 yield _mailbox(each.display_name, each.addr_spec, value)
             except ValueError as error:
-                self._problems.append(Problem(name, "invalid", str(error)))
+                self._problems.append(Problem(name, "invalid", spoken(error)))
 
 
 def _mailbox(name: str, email: str, value: str) -> Mailbox:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from letterhead.mail import dkim, dmarc, spf
+from letterhead.mail.said import said
 
 
 class State(StrEnum):
@@ -24,7 +25,7 @@ class Rule:
     detail: str
 
 
-_EVERYBODY, _MANY = "everybody", "senders of 5,000 mails a day and more"
+_EVERYBODY, _MANY = said("everybody"), said("senders of 5,000 mails a day and more")
 
 
 def rules(by_spf: spf.State, by_dkim: dkim.State, policy: dmarc.State) -> list[Rule]:
@@ -42,7 +43,7 @@ def rules(by_spf: spf.State, by_dkim: dkim.State, policy: dmarc.State) -> list[R
     either = State.MET if State.MET in one else State.UNKNOWN if State.UNKNOWN in one else one[0]
     state, detail = _all(passes)
     return [
-        Rule("Gmail, Yahoo", _EVERYBODY, either, "SPF or DKIM lets the provider send."),
+        Rule("Gmail, Yahoo", _EVERYBODY, either, said("SPF or DKIM lets the provider send.")),
         Rule("Gmail, Yahoo, Outlook.com", _MANY, state, detail),
     ]
 
@@ -57,7 +58,7 @@ def _all(passes: dict[str, State]) -> tuple[State, str]:
     wanting = [name for name, state in passes.items() if state is State.NOT_MET]
     unknown = [name for name, state in passes.items() if state is State.UNKNOWN]
     if wanting:
-        return State.NOT_MET, f"Still wanting: {', '.join(wanting)}."
+        return State.NOT_MET, said("Still wanting: {wanting}.", wanting=", ".join(wanting))
     if unknown:
-        return State.UNKNOWN, f"Not known: {', '.join(unknown)}."
-    return State.MET, "SPF, DKIM and DMARC are in place."
+        return State.UNKNOWN, said("Not known: {unknown}.", unknown=", ".join(unknown))
+    return State.MET, said("SPF, DKIM and DMARC are in place.")

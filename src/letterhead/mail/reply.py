@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from letterhead.mail.said import Said, spoken
+
 TEXT_LIMIT = 2000  # characters of a reply that are kept
 
 _ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)")
@@ -99,6 +101,12 @@ def safe_text(raw: bytes | str) -> str:
     """Make a server's text harmless: valid UTF-8, no control characters, a limited length."""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text.strip())[:TEXT_LIMIT]
+
+
+def sentence_of(error: Exception) -> str:
+    """What an error was raised with: a sentence of ours as it is, a stranger's made safe."""
+    sentence = spoken(error)
+    return sentence if isinstance(sentence, Said) else safe_text(sentence)
 
 
 def read_reply(text: str, stage: Stage | None = None) -> Reply | None:

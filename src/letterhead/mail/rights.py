@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from letterhead.mail.portal import Role
+from letterhead.mail.said import said
 
 # 12 characters at least (NIST SP 800-63B asks for 8, and no rules of composition).
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 1024
@@ -72,7 +73,7 @@ class Visitor:
 def password_problem(password: str) -> str | None:
     """What keeps a password from being taken."""
     if len(password) < PASSWORD_SHORTEST:
-        return f"Use at least {PASSWORD_SHORTEST} characters."
+        return said("Use at least {limit} characters.", limit=PASSWORD_SHORTEST)
     if len(password) > PASSWORD_LONGEST:
-        return f"Use at most {PASSWORD_LONGEST} characters."
+        return said("Use at most {limit} characters.", limit=PASSWORD_LONGEST)
     return None

@@ -31,7 +31,7 @@ class Said(str):
 
 def said(pattern: str, /, **values: object) -> str:
     """A sentence; it may name other sentences among its values."""
-    return Said(pattern, values) if values else pattern
+    return Said(pattern, values)
 
 
 def spoken(error: Exception) -> str:

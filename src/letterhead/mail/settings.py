@@ -9,6 +9,7 @@ from letterhead.errors import Problem
 from letterhead.mail import address, header
 from letterhead.mail.limits import Limits
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
+from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption
 
@@ -122,7 +123,9 @@ def advice(settings: Settings) -> list[str]:
     found = [provider.notice] if provider.notice else []
     login = settings.login.lower()
     if "@" in login and login != settings.from_address.lower() and provider.from_rule:
-        found.append(f"Login and From address differ. {provider.from_rule}")
+        found.append(
+            said("Login and From address differ. {from_rule}", from_rule=said(provider.from_rule))
+        )
     return found
 
 
@@ -213,15 +216,15 @@ class _Findings:
         try:
             return reader(text)
         except ValueError as error:
-            self.add(field, str(error))
+            self.add(field, spoken(error))
             return text
 
 
 def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
     if not draft.server.strip():
-        found.add("server", "Enter the name of your SMTP server.", "required")
+        found.add("server", said("Enter the name of your SMTP server."), "required")
     if not draft.from_address:
-        found.add("from_address", "Enter the address that mail is sent as.", "required")
+        found.add("from_address", said("Enter the address that mail is sent as."), "required")
     found.add("from_name", header.display_name_problem(draft.from_name))
     return replace(
         draft,
@@ -233,22 +236,26 @@ def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
 
 def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]:
     if draft.provider not in PROVIDERS:
-        yield Problem("provider", "unknown", "Choose a provider from the list.")
+        yield Problem("provider", "unknown", said("Choose a provider from the list."))
     if draft.port not in ports:
         names = ", ".join(map(str, sorted(PORTS)))
-        yield Problem("port", "not_allowed", f"Choose one of the ports {names}.")
+        yield Problem("port", "not_allowed", said("Choose one of the ports {names}.", names=names))
     if not draft.allow_ssl and (message := _needs_encryption(draft)):
         yield Problem("allow_ssl", "required", message)
     if len(draft.login) > LOGIN_LIMIT or _CONTROL.search(draft.login):
-        yield Problem("login", "invalid", "The login is too long or holds control characters.")
+        yield Problem(
+            "login", "invalid", said("The login is too long or holds control characters.")
+        )
 
 
 def _needs_encryption(draft: SmtpSettings) -> str | None:
     if draft.port in TLS_PORTS:
-        return f"Port {draft.port} is encrypted from the start: tick Allow SSL connection."
+        return said(
+            "Port {port} is encrypted from the start: tick Allow SSL connection.", port=draft.port
+        )
     provider = PROVIDERS.get(draft.provider)
     if provider and provider.requires_tls:
-        return f"{provider.name} wants encryption: tick Allow SSL connection."
+        return said("{name} wants encryption: tick Allow SSL connection.", name=provider.name)
     return None
 
 
@@ -259,7 +266,7 @@ def _password_problems(
         case Secret():
             yield from _typed_password_problems(edit)
         case KeepPassword() if _has_password(saved) and not _same_destination(draft, saved):
-            message = "Server, port, encryption or login changed: type the password again."
+            message = said("Server, port, encryption or login changed: type the password again.")
             yield Problem("password", "retype", message)
         case _:
             pass
@@ -268,26 +275,32 @@ def _password_problems(
 def _typed_password_problems(typed: Secret) -> Iterable[Problem]:
     text = typed.reveal()
     if not text:
-        yield Problem("password", "empty", "Type the password, or leave it out to keep it.")
+        yield Problem("password", "empty", said("Type the password, or leave it out to keep it."))
     elif _MASK.fullmatch(text):
-        yield Problem("password", "mask", "This is a mask and not a password: type the password.")
+        yield Problem(
+            "password", "mask", said("This is a mask and not a password: type the password.")
+        )
     elif len(text) > PASSWORD_LIMIT or _CONTROL.search(text):
-        yield Problem("password", "invalid", "The password is too long or has control characters.")
+        yield Problem(
+            "password", "invalid", said("The password is too long or has control characters.")
+        )
 
 
 def _sign_in_problems(draft: SmtpSettings, already: frozenset[str]) -> Iterable[Problem]:
     """Say what is missing of login and password: both or none; none for a relay or in plain."""
     if not draft.allow_ssl:
         if draft.login or draft.password_set:
-            message = "A login is never sent unencrypted: tick Allow SSL connection."
+            message = said("A login is never sent unencrypted: tick Allow SSL connection.")
             yield Problem("allow_ssl", "required", message)
         return
     if draft.password_set and not draft.login:
-        yield Problem("login", "required", "Enter the login that the password belongs to.")
+        yield Problem("login", "required", said("Enter the login that the password belongs to."))
     elif not draft.login and not draft.is_relay:
-        yield Problem("login", "required", "Enter the login; only a relay may go without one.")
+        yield Problem(
+            "login", "required", said("Enter the login; only a relay may go without one.")
+        )
     if not draft.password_set and (draft.login or not draft.is_relay) and "password" not in already:
-        yield Problem("password", "required", "Enter the password of the login.")
+        yield Problem("password", "required", said("Enter the password of the login."))
 
 
 def _password_set(edit: PasswordEdit, draft: SmtpSettings, saved: Settings | None) -> bool:

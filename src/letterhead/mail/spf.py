@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
+from letterhead.mail.said import said
+
 LOOKUPS = 10  # terms that ask DNS, at most (section 4.6.4)
 VOIDS = 2  # of them without an answer, at most
 RECORD_LIMIT = 4096  # octets
@@ -76,12 +78,12 @@ def is_spf(text: str) -> bool:
 def parse(text: str) -> Record:
     """Read a record; NotSpf names the term that is not right."""
     if not text.isascii() or len(text) > RECORD_LIMIT:
-        raise NotSpf("The record is too long, or holds characters that are not ASCII.")
+        raise NotSpf(said("The record is too long, or holds characters that are not ASCII."))
     terms = tuple(map(_term, text[len(_VERSION) :].split(" ")[1:])) if text.strip() else ()
     kept = tuple(each for each in terms if each.text)
     for name in ("redirect", "exp"):
         if sum(each.name == name for each in kept) > 1:
-            raise NotSpf(f"The modifier {name}= stands twice.")
+            raise NotSpf(said("The modifier {name}= stands twice.", name=name))
     return Record(text, kept)
 
 
@@ -95,7 +97,7 @@ def _term(text: str) -> Term:
         if name in {"redirect", "exp"}:
             return Term(text, name, "", _domain(text, found[2]))
         return Term(text, name)
-    raise NotSpf(f"{text!r} is no term of SPF.")
+    raise NotSpf(said("{text} is no term of SPF.", text=repr(text)))
 
 
 def _directive(text: str, qualifier: str, name: str, rest: str) -> Term:
@@ -112,7 +114,7 @@ def _directive(text: str, qualifier: str, name: str, rest: str) -> Term:
         case "a" | "mx":
             return Term(text, name, qualifier, _of_addresses(text, rest))
         case _:
-            raise NotSpf(f"{text!r} is not complete, or has too much.")
+            raise NotSpf(said("{text} is not complete, or has too much.", text=repr(text)))
 
 
 def _of_addresses(text: str, rest: str) -> str:
@@ -120,11 +122,11 @@ def _of_addresses(text: str, rest: str) -> str:
     named, _, _ = rest.partition("/")
     found = _CIDR.fullmatch(rest[len(named) :])
     if found is None or found[1] or int(found[2] or 0) > 32 or int(found[3] or 0) > 128:  # noqa: PLR2004
-        raise NotSpf(f"{text!r} has a prefix length that cannot be.")
+        raise NotSpf(said("{text} has a prefix length that cannot be.", text=repr(text)))
     if not named:
         return ""
     if not named.startswith(":"):
-        raise NotSpf(f"{text!r} is no term of SPF.")
+        raise NotSpf(said("{text} is no term of SPF.", text=repr(text)))
     return _domain(text, named[1:])
 
 
@@ -133,13 +135,13 @@ def _check_network(text: str, name: str, network: str) -> None:
     try:
         kind(network, strict=False)
     except ValueError as error:
-        raise NotSpf(f"{text!r} names no network.") from error
+        raise NotSpf(said("{text} names no network.", text=repr(text))) from error
 
 
 def _domain(text: str, spec: str) -> str:
     """A domain-spec (section 7.1): macros, or a name with a dot."""
     if not _MACRO_STRING.fullmatch(spec) or not _DOMAIN_END.search(spec) or ".." in spec:
-        raise NotSpf(f"{text!r} names no domain.")
+        raise NotSpf(said("{text} names no domain.", text=repr(text)))
     return spec.rstrip(".").lower()
 
 
@@ -209,7 +211,12 @@ def judge(tree: Node, includes: Sequence[str], *, cost: int = 0) -> Verdict:
     publish = _to_publish(tree, state, includes)
     after = tree.lookups + (cost if publish else 0)
     if publish and after > LOOKUPS:
-        detail += f" With it the record would ask {after} times, and {LOOKUPS} are allowed."
+        detail = said(
+            "{detail} With it the record would ask {after} times, and {allowed} are allowed.",
+            detail=detail,
+            after=after,
+            allowed=LOOKUPS,
+        )
     return Verdict(state, detail, tree.record, publish, tree.lookups, after)
 
 
@@ -227,30 +234,36 @@ def merged(record: str, include: str) -> str:
 
 def _state(tree: Node, includes: Sequence[str]) -> tuple[State, str]:
     if any(each.unknown for each in tree.nodes):
-        return State.UNKNOWN, "DNS did not answer; this says nothing about the record. Try again."
+        return State.UNKNOWN, said(
+            "DNS did not answer; this says nothing about the record. Try again."
+        )
     if problem := _problem(tree):
         return State.ERROR, problem
     if tree.record is None:
-        return State.MISSING, "The domain has no SPF record."
+        return State.MISSING, said("The domain has no SPF record.")
     return _coverage(tree, includes)
 
 
 def _coverage(tree: Node, includes: Sequence[str]) -> tuple[State, str]:
     if any(each.name == "all" and each.passes for each in tree.terms):
-        return State.INCOMPLETE, "The record lets everybody send (+all): replace it by ~all."
+        return State.INCOMPLETE, said("The record lets everybody send (+all): replace it by ~all.")
     if includes and not tree.reaches(frozenset(includes)):
-        return State.INCOMPLETE, "The record does not let the provider send."
-    return State.PASS, "The provider may send." if includes else "The record is valid."
+        return State.INCOMPLETE, said("The record does not let the provider send.")
+    return State.PASS, said("The provider may send.") if includes else said("The record is valid.")
 
 
 def _problem(tree: Node) -> str:
     for node in tree.nodes:
         if node.problem:
-            return f"{node.domain}: {node.problem}"
+            return said("{domain}: {problem}", domain=node.domain, problem=node.problem)
     if tree.lookups > LOOKUPS:
-        return f"The record asks DNS {tree.lookups} times, and {LOOKUPS} are allowed."
+        return said(
+            "The record asks DNS {lookups} times, and {allowed} are allowed.",
+            lookups=tree.lookups,
+            allowed=LOOKUPS,
+        )
     if sum(each.voids for each in tree.nodes) > VOIDS:
-        return f"More than {VOIDS} of its look-ups find nothing."
+        return said("More than {voids} of its look-ups find nothing.", voids=VOIDS)
     return ""
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from letterhead.mail.said import said
+
 _TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*(.*?)\s*", re.DOTALL)
 
 
@@ -17,8 +19,8 @@ def read(text: str) -> Mapping[str, str]:
     for part in parts[:-1] if not parts[-1].strip() else parts:
         match = _TAG.fullmatch(part)
         if match is None:
-            raise NotTags(f"{part.strip()[:60]!r} is no tag.")
+            raise NotTags(said("{part} is no tag.", part=repr(part.strip()[:60])))
         if match[1] in found:
-            raise NotTags(f"The tag {match[1]} stands twice.")
+            raise NotTags(said("The tag {tag} stands twice.", tag=match[1]))
         found[match[1]] = match[2]
     return found

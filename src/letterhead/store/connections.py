@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
 from letterhead.mail.outcome import Stuck
+from letterhead.mail.said import kept
 from letterhead.mail.settings import Type
 from letterhead.store import news
 from letterhead.store.database import Database
@@ -79,7 +80,7 @@ class Connections:
     async def finish_test(self, message_id: str, values: Mapping[str, Any]) -> None:
         """Write down what became of a test mail; one that was replaced meanwhile is left alone."""
         async with self._database.settle() as writing:
-            query = update(test).where(test.c.message_id == message_id).values(values)
+            query = update(test).where(test.c.message_id == message_id).values(kept(values))
             await writing.execute(query)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.message import MessageClass
 from letterhead.mail.proof import Proof
+from letterhead.mail.said import kept, told
 from letterhead.store.tables import message, test
 
 
@@ -25,12 +26,12 @@ class ProofRows:
         columns = [each for each in test.c if each.name not in {"portal_id", "version"}]
         rows = await self._connection.execute(select(*columns).where(self._is(version)))
         row = rows.first()
-        return Proof(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public API
+        return Proof(**told(row._mapping)) if row else None  # noqa: SLF001 - SQLAlchemy's public API
 
     async def begin(self, version: int, proof: Proof) -> None:
         """Note that a test mail is on its way, in the place of an earlier test."""
         await self._connection.execute(delete(test).where(self._is(version)))
-        row = {"portal_id": self._portal_id, "version": version, **asdict(proof)}
+        row = {"portal_id": self._portal_id, "version": version, **kept(asdict(proof))}
         await self._connection.execute(insert(test).values(row))
 
     async def count_wrong_code(self, version: int) -> None:

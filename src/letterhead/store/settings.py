@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table, delete, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.mail.said import kept, told
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -77,10 +78,14 @@ class SettingsRows:
         sealed = self._sealed(draft, edit, row.sealed_password if row else None)
         number = await self._new_number()
         dns = edited.dns if _same_question(edited.settings, draft) else None
-        values = {"version": number, "type": draft.type.value, "fields": asdict(draft), "dns": dns}
+        values = {"version": number, "type": draft.type.value, "fields": asdict(draft)}
         await self._connection.execute(
             insert(settings).values(
-                portal_id=self._portal_id, sealed_password=sealed, saved_at=now, **values
+                portal_id=self._portal_id,
+                sealed_password=sealed,
+                saved_at=now,
+                dns=kept(dns),
+                **values,
             )
         )
         if isinstance(edit, KeepPassword) and _proves(edited.settings, draft):
@@ -92,7 +97,7 @@ class SettingsRows:
     async def keep_dns(self, number: int, found: Mapping[str, Any]) -> None:
         """Keep what DNS said of a version's From domain."""
         await self._connection.execute(
-            update(settings).where(*self._is(settings, number)).values(dns=found)
+            update(settings).where(*self._is(settings, number)).values(dns=kept(found))
         )
 
     async def go_live(self, version: Version, now: datetime) -> None:
@@ -171,7 +176,7 @@ def _version(row: Row[Any] | None) -> Version | None:
         settings=settings_from(row.type, row.fields),
         saved_at=row.saved_at,
         live_since=row.live_since,
-        dns=row.dns,
+        dns=told(row.dns),
     )
 
 

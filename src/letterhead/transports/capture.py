@@ -7,6 +7,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
 from letterhead.transports.base import BeforeDot, Passed, Watch
@@ -22,7 +23,9 @@ class CaptureTransport:
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         if not await before_dot():
-            return Break(Stage.MESSAGE, Kind.STALE, "The time for this attempt was over.")
+            return Break(
+                Stage.MESSAGE, Kind.STALE, sentences.said("The time for this attempt was over.")
+            )
         try:
             name = await asyncio.to_thread(self._write, envelope)
         except OSError as error:

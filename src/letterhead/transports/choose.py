@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from letterhead.egress import Egress
+from letterhead.mail import said as sentences
 from letterhead.mail.letter import Route
 from letterhead.mail.reply import Answer, Break, Kind, Stage
 from letterhead.mail.secret import Secret
@@ -87,7 +88,7 @@ class Locked:
         """There is nothing to close."""
 
 
-_LOCKED = "The stored password cannot be opened: its key is missing."
+_LOCKED = sentences.said("The stored password cannot be opened: its key is missing.")
 
 
 def _server(settings: SmtpSettings, password: Secret | None) -> Server:

@@ -5,7 +5,7 @@ from asyncio import get_running_loop
 from dataclasses import dataclass
 
 from letterhead.errors import Unreachable
-from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage, safe_text
+from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage, sentence_of
 from letterhead.transports.base import Passed, Watch
 from letterhead.transports.replies import Said
 
@@ -98,7 +98,7 @@ class Handover:
 
     def broken(self, error: Unreachable) -> Break:
         """The break that happened here and now."""
-        return Break(self.stage, Kind(error.kind), safe_text(str(error)), after_dot=self.after_dot)
+        return Break(self.stage, Kind(error.kind), sentence_of(error), after_dot=self.after_dot)
 
     def _tell(self, watch: Watch, detail: str, *, ok: bool) -> None:
         watch(Passed(self.stage, ok, (time.perf_counter() - self._began) * 1000, detail))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from letterhead.egress import Egress
 from letterhead.errors import Unreachable
+from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Stage
 from letterhead.mail.server import Encryption, Server
 from letterhead.transports.handover import Handover
@@ -136,7 +137,7 @@ class Opening:
         connection = await self.egress.connect(addresses, server.port, seconds=seconds)
         if server.encryption is not Encryption.TLS:
             return await Wire.over(connection)
-        handover.passed(f"port {server.port}")
+        handover.passed(sentences.said("port {port}", port=server.port))
         handover.reach(Stage.ENCRYPT)
         seconds = handover.within(limits.tls)
         return await Wire.over_tls(connection, self.tls, server.host, seconds=seconds)
@@ -162,7 +163,9 @@ class _Dialogue:
             await self._start_tls()
         self._tell_encryption()
         handover.reach(Stage.SIGN_IN)
-        handover.passed(await self._signed_in() if self._server.login else "not needed")
+        handover.passed(
+            await self._signed_in() if self._server.login else sentences.said("not needed")
+        )
         return Session(self._wire, self._offers)
 
     async def _hello(self) -> None:
@@ -175,10 +178,12 @@ class _Dialogue:
 
     async def _start_tls(self) -> None:
         handover = self._handover
-        handover.passed(f"port {self._server.port}")
+        handover.passed(sentences.said("port {port}", port=self._server.port))
         handover.reach(Stage.ENCRYPT)
         if not self._offers.starttls:
-            raise self._break(Kind.NO_STARTTLS, "The server does not offer STARTTLS.")
+            raise self._break(
+                Kind.NO_STARTTLS, sentences.said("The server does not offer STARTTLS.")
+            )
         self._expect(_GREETING, await self._ask(b"STARTTLS"))
         seconds = handover.within(handover.timeouts.tls)
         await self._wire.start_tls(self._tls, self._server.host, seconds=seconds)
@@ -189,9 +194,9 @@ class _Dialogue:
         if self._wire.tls:
             handover.passed(agreed(self._wire.tls, self._server.host))
             return
-        handover.passed(f"port {self._server.port}")
+        handover.passed(sentences.said("port {port}", port=self._server.port))
         handover.reach(Stage.ENCRYPT)
-        handover.passed("not encrypted")
+        handover.passed(sentences.said("not encrypted"))
 
     async def _signed_in(self) -> str:
         return await self._logins.one(self._sign_in, self._handover.failed_logins)
@@ -199,10 +204,12 @@ class _Dialogue:
     async def _sign_in(self) -> str:
         """Sign in by the one way that is best; a second try would count as another failure."""
         if not self._wire.tls:
-            raise self._break(Kind.NO_AUTH, "A login is never sent unencrypted.")
+            raise self._break(Kind.NO_AUTH, sentences.said("A login is never sent unencrypted."))
         way = next((each for each in _WAYS if each in self._offers.sign_in), None)
         if not way:
-            raise self._break(Kind.NO_AUTH, "The server offers no sign-in by login and password.")
+            raise self._break(
+                Kind.NO_AUTH, sentences.said("The server offers no sign-in by login and password.")
+            )
         said = await self._answered(_WAYS[way](self._server))
         if said.code == _CHALLENGE:
             raise await self._too_many_questions()
@@ -223,7 +230,9 @@ class _Dialogue:
         said = await self._ask(b"*")
         if said.code >= _REFUSED:
             return Declined(said.to(Stage.SIGN_IN))
-        return self._break(Kind.PROTOCOL, "The server did not stop asking for more.")
+        return self._break(
+            Kind.PROTOCOL, sentences.said("The server did not stop asking for more.")
+        )
 
     async def _ask(self, line: bytes) -> Said:
         self._wire.say(line + b"\r\n")

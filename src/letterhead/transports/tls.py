@@ -3,19 +3,8 @@
 import ssl
 
 from letterhead.errors import Unreachable
+from letterhead.mail import said as sentences
 from letterhead.mail.reply import Kind
-
-# OpenSSL's X509_V_ERR_... numbers.
-_CERTIFICATE = {
-    9: "is not valid yet",
-    10: "has expired",
-    18: "is self-signed",
-    19: "was issued by an authority that is not trusted",
-    20: "was issued by an authority that is not known",
-    21: "was issued by an authority that is not known",
-    62: "is for another name than {host}",
-    64: "is for another address than {host}",
-}
 
 
 def not_encrypted(error: OSError, host: str) -> Unreachable:
@@ -24,24 +13,47 @@ def not_encrypted(error: OSError, host: str) -> Unreachable:
         case ssl.SSLCertVerificationError():
             return Unreachable(Kind.CERTIFICATE, _certificate(error, host))
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return Unreachable(Kind.CLOSED, "The server hung up while encryption was agreed on.")
+            return Unreachable(
+                Kind.CLOSED, sentences.said("The server hung up while encryption was agreed on.")
+            )
         case ssl.SSLError():
-            return Unreachable(Kind.TLS, f"No encryption could be agreed on: {_reason(error)}.")
+            return Unreachable(
+                Kind.TLS,
+                sentences.said(
+                    "No encryption could be agreed on: {reason}.", reason=_reason(error)
+                ),
+            )
         case TimeoutError():
-            return Unreachable(Kind.TIMED_OUT, "The server did not agree on encryption in time.")
+            return Unreachable(
+                Kind.TIMED_OUT, sentences.said("The server did not agree on encryption in time.")
+            )
         case _:
-            return Unreachable(Kind.CLOSED, "The server hung up while encryption was agreed on.")
+            return Unreachable(
+                Kind.CLOSED, sentences.said("The server hung up while encryption was agreed on.")
+            )
 
 
 def agreed(connection: ssl.SSLObject, host: str) -> str:
     """Say how a connection is encrypted."""
-    return f"{connection.version()}, certificate for {host}"
+    return sentences.said(
+        "{version}, certificate for {host}", version=connection.version(), host=host
+    )
 
 
 def _certificate(error: ssl.SSLCertVerificationError, host: str) -> str:
-    fallback = f"is not valid: {error.verify_message}"
-    how = _CERTIFICATE.get(error.verify_code, fallback).format(host=host)
-    return f"The server's certificate {how}."
+    said = sentences.said
+    known = {  # by OpenSSL's X509_V_ERR_... numbers
+        9: said("The server's certificate is not valid yet."),
+        10: said("The server's certificate has expired."),
+        18: said("The server's certificate is self-signed."),
+        19: said("The server's certificate was issued by an authority that is not trusted."),
+        20: said("The server's certificate was issued by an authority that is not known."),
+        21: said("The server's certificate was issued by an authority that is not known."),
+        62: said("The server's certificate is for another name than {host}.", host=host),
+        64: said("The server's certificate is for another address than {host}.", host=host),
+    }
+    other = said("The server's certificate is not valid: {why}.", why=error.verify_message)
+    return known.get(error.verify_code, other)
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from letterhead.errors import Unreachable
+from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
 from letterhead.transports.base import BeforeDot
@@ -99,7 +100,9 @@ class _Commands:
     async def _reset(self, line: bytes) -> None:
         said = await self._asked(line, self._handover.timeouts.command)
         if said.code != OK:
-            raise Unreachable(Kind.CLOSED, "The server does not go on with the session.")
+            raise Unreachable(
+                Kind.CLOSED, sentences.said("The server does not go on with the session.")
+            )
         self._session.begun = False
 
     async def _each(self, lines: list[bytes]) -> Reply | None:
@@ -157,7 +160,9 @@ async def _message(
         rest = b""
     if not await before_dot():
         wire.abort()
-        return Break(Stage.MESSAGE, Kind.STALE, "The time for this attempt was over.")
+        return Break(
+            Stage.MESSAGE, Kind.STALE, sentences.said("The time for this attempt was over.")
+        )
     wire.check()
     handover.after_dot = True
     wire.say(rest + b".\r\n")

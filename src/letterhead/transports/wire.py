@@ -7,6 +7,7 @@ from socket import socket
 from typing import cast
 
 from letterhead.errors import Unreachable
+from letterhead.mail import said as sentences
 from letterhead.mail.reply import Kind
 from letterhead.transports.replies import ReplyReader, Said
 from letterhead.transports.tls import not_encrypted
@@ -76,7 +77,11 @@ class Wire(asyncio.Protocol):
         """Go on under TLS, once the server has agreed to STARTTLS (RFC 3207)."""
         if self._said or self._reader.midway:
             # It would be read as if it had come encrypted (RFC 3207, section 6).
-            self._fail(Unreachable(Kind.PROTOCOL, "The server spoke before it was encrypted."))
+            self._fail(
+                Unreachable(
+                    Kind.PROTOCOL, sentences.said("The server spoke before it was encrypted.")
+                )
+            )
         self.check()
         try:
             async with asyncio.timeout(seconds):
@@ -135,13 +140,13 @@ class Wire(asyncio.Protocol):
         if self._lost:
             return
         self._leaving = True
-        self._lost = Unreachable(Kind.CLOSED, "We have taken leave.")
+        self._lost = Unreachable(Kind.CLOSED, sentences.said("We have taken leave."))
         self._transport.write(b"QUIT\r\n")
         self._set_timer(self._loop.time() + LEAVE_LIMIT)
 
     def abort(self) -> None:
         """End the connection without a word."""
-        self._fail(Unreachable(Kind.CLOSED, "We have hung up."))
+        self._fail(Unreachable(Kind.CLOSED, sentences.said("We have hung up.")))
 
     async def gone(self) -> None:
         """Wait until the connection has ended."""
@@ -164,7 +169,9 @@ class Wire(asyncio.Protocol):
             self._fail(error)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._lost = self._lost or Unreachable(Kind.CLOSED, "The server closed the connection.")
+        self._lost = self._lost or Unreachable(
+            Kind.CLOSED, sentences.said("The server closed the connection.")
+        )
         self._wake()
         self._stop_timer()
         if not self._gone.done():
@@ -181,7 +188,9 @@ class Wire(asyncio.Protocol):
         if self._due:
             self._due -= 1
         elif said.code != _CLOSING or self._said:
-            self._fail(Unreachable(Kind.PROTOCOL, "The server spoke without being asked."))
+            self._fail(
+                Unreachable(Kind.PROTOCOL, sentences.said("The server spoke without being asked."))
+            )
             return
         self._said.append(said)
         self._wake()
@@ -231,7 +240,9 @@ class Wire(asyncio.Protocol):
         elif self._waiter and self._loop.time() < self._until:
             self._set_timer(self._until)
         elif self._waiter:
-            self._fail(Unreachable(Kind.TIMED_OUT, "The server did not answer in time."))
+            self._fail(
+                Unreachable(Kind.TIMED_OUT, sentences.said("The server did not answer in time."))
+            )
 
 
 class _Nowhere(asyncio.WriteTransport):

@@ -7,6 +7,7 @@ from letterhead.actions.settings import SmtpEdit
 from letterhead.errors import Problem
 from letterhead.mail.prefill import is_ours
 from letterhead.mail.providers import Filled
+from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
@@ -66,7 +67,9 @@ class Form:
             copy_to=text["copy_to"],
             allow_ssl=bool(self.values["allow_ssl"]),
         )
-        message = "Enter a number: 587 for most providers, 465 for SSL/TLS, 25 only for a relay."
+        message = said(
+            "Enter a number: 587 for most providers, 465 for SSL/TLS, 25 only for a relay."
+        )
         unread = () if readable else (Problem("port", "invalid", message),)
         return SmtpEdit(draft, self._password_edit(), unread)
 

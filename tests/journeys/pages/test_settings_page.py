@@ -148,7 +148,7 @@ def test_a_wrong_code_leaves_tries(desk: Desk) -> None:
     desk.page.get_by_label("Code from the test mail").fill("000000")
     desk.page.keyboard.press("Enter")
 
-    expect(desk.page.locator("#code-error")).to_contain_text("5 more tries")
+    expect(desk.page.locator("#code-error")).to_contain_text("Tries left: 5")
 
 
 def test_the_form_follows_what_is_typed(desk: Desk) -> None:

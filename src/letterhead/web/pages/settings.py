@@ -15,6 +15,7 @@ from letterhead.mail.letter import Lane
 from letterhead.mail.proof import CODE_DIGITS
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES, Filled
 from letterhead.mail.rights import Right
+from letterhead.mail.said import said, spoken
 from letterhead.mail.sender import from_name, sender
 from letterhead.mail.settings import RELAY_PORT, TLS_PORTS, Type
 from letterhead.mail.standing import next_step, standing
@@ -25,7 +26,9 @@ from letterhead.web.render import Errors
 
 Action = Callable[[Asked], Awaitable[None]]
 
-_UNSAVED = "Save first: this uses the saved settings, and something in the form is not saved yet."
+_UNSAVED = said(
+    "Save first: this uses the saved settings, and something in the form is not saved yet."
+)
 
 
 async def look(asked: Asked) -> Response:
@@ -57,7 +60,9 @@ async def prefill(asked: Asked) -> Response:
     except Invalid as error:
         return await _page(asked, form, errors=_by_field(error), status=422)
     if found is None:
-        errors["from_address"] = "No known provider takes this domain's mail: choose one above."
+        errors["from_address"] = said(
+            "No known provider takes this domain's mail: choose one above."
+        )
         return await _page(asked, form, errors=errors, status=422)
     filled = form.filled(found, anyway=bool(asked.request.query_params.get("anyway")))
     return await _page(asked, filled, filled=found)
@@ -147,10 +152,10 @@ async def act(asked: Asked) -> Response:
     """Do what a button asks for; nothing that was typed and is not saved gets lost."""
     name = asked.request.path_params["action"]
     if name not in ACTIONS:
-        raise NotFound("There is no such button.")
+        raise NotFound(said("There is no such button."))
     action, right, part = ACTIONS[name]
     if not asked.may(right):
-        return await _page(asked, note=(part, "Your role does not allow this."), status=403)
+        return await _page(asked, note=(part, said("Your role does not allow this.")), status=403)
     form = forms.posted(asked.form)
     if not form.same_as(await _saved(asked)):
         return await _page(asked, form, note=(part, _UNSAVED), status=409)
@@ -159,7 +164,7 @@ async def act(asked: Asked) -> Response:
     except Invalid as error:
         return await _page(asked, errors=_by_field(error), status=422)
     except LetterheadError as error:
-        return await _page(asked, note=(part, str(error)), status=409)
+        return await _page(asked, note=(part, spoken(error)), status=409)
     return _back(asked, part)
 
 
@@ -176,7 +181,7 @@ async def revoke_pass(asked: Asked) -> Response:
     """End a consultant's pass, and whoever came by it."""
     async with asked.office.store.people() as rows:
         if not await rows.revoke(asked.portal.id, asked.form.get("pass", "")):
-            raise NotFound("There is no such pass any more.")
+            raise NotFound(said("There is no such pass any more."))
     return _back(asked, "pass")
 
 
@@ -276,7 +281,7 @@ async def _found(asked: Asked, form: Form) -> Filled | None:
         return await filled_for(asked.office.domains.dns, email)
     provider = PROVIDERS.get(form.values["provider"])
     if provider is None:
-        raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
+        raise Invalid([Problem("provider", "unknown", said("Choose a provider from the list."))])
     return Filled(provider, provider.server)
 
 
@@ -287,8 +292,9 @@ def _by_field(error: Invalid) -> dict[str, str]:
 def _demand_right(field: str, left: int | None) -> None:
     if left is None:
         return
-    tries = f"{left} more tries." if left > 1 else "One more try."
-    message = f"This is not the code. {tries}" if left else "Too many wrong codes: send a new one."
+    message = said("This is not the code. Tries left: {left}.", left=left)
+    if not left:
+        message = said("Too many wrong codes: send a new one.")
     raise Invalid([Problem(field, "wrong", message)])
 
 
