@@ -13,12 +13,12 @@ help: ## Show this help
 
 setup: .venv/.ready ## Install everything that running and developing need into .venv
 
-.venv/.ready: requirements-dev.lock pyproject.toml
+.venv/.ready: requirements-dev.lock pyproject.toml clients/python/pyproject.toml
 	test -x .venv/bin/python || python3 -m venv .venv
 	command -v $(UV) >/dev/null || .venv/bin/pip install --quiet --disable-pip-version-check uv==$(shell sed -n 's/^uv==\([^ ]*\).*/\1/p' requirements-dev.lock)
 	$(UV) pip sync $(INSTALL) --require-hashes requirements-dev.lock || \
 		$(UV) pip sync $(INSTALL) --offline --require-hashes requirements-dev.lock
-	$(UV) pip install $(INSTALL) --no-deps --no-build-isolation --editable .
+	$(UV) pip install $(INSTALL) --no-deps --no-build-isolation --editable . --editable clients/python
 	touch $@
 
 lock: ## Pin versions and hashes; the files name no download address

@@ -1,8 +1,11 @@
 """Fixtures that several folders of tests share: the real servers, one of each a worker."""
 
 import asyncio
+import os
 import shutil
+import socket
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -15,6 +18,9 @@ from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
 from tests.servers.postgresql import PostgreSQL
 
+# Services that tests start keep their bytecode: each start takes one second instead of three.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # noqa: TID251 - not ours but Python's
+
 INCLUDES = ("include:spf.protection.outlook.com", "include:_spf.google.com", "include:zohomail.com")
 
 
@@ -26,9 +32,24 @@ def open_folder(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def net(worker_id: str) -> str:
-    """The loopback network of this worker: its servers have the standard ports there."""
-    return f"127.0.{10 + int(worker_id.removeprefix('gw') if worker_id != 'master' else 99)}"
+def net() -> Iterator[str]:
+    """A loopback network for one process of tests: its servers have the standard ports there."""
+    with ExitStack() as held:
+        yield next(each for each in _NETS if _is_ours(each, held))
+
+
+# Other processes of tests, also of other work trees, have others.
+_NETS = [f"127.0.{number}" for number in range(10, 250)]
+_GUARD = 49_999  # a port that says that a network is taken
+
+
+def _is_ours(net: str, held: ExitStack) -> bool:
+    """Take a network, for as long as `held` lasts; whether it was free."""
+    try:
+        held.enter_context(socket.create_server((f"{net}.1", _GUARD)))
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 
 from letterhead import __version__
 from letterhead.actions.office import Office
@@ -59,9 +58,8 @@ def _version_1() -> APIRouter:
 
 def _describe(app: FastAPI) -> None:
     """Add what the routes read by themselves to the OpenAPI document, and the way to sign in."""
-    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    document = app.openapi()  # kept by the application, and changed in place
     parts: dict[str, Any] = document.setdefault("components", {})
     parts.setdefault("schemas", {}).update(definitions(mail.MessageBody, mail.BatchBody))
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
-    app.openapi_schema = document

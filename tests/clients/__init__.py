@@ -1,0 +1,1 @@
+"""Tests of the packages in `clients/`, against a running Letterhead."""
