@@ -1,18 +1,22 @@
 """SPF over real DNS packets: what stands in the DNS, what it means, and what to publish."""
 
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 
 import pytest
 
 from letterhead.dns import Dns
 from letterhead.mail import spf
-from letterhead.mail.spf import State, Verdict
+from letterhead.mail.spf import State, Verdict, Wanted
 from tests.bad_inputs import Row, rows
 from tests.servers.scripted_dns import SERVFAIL, SILENCE, ScriptedDns, Zone
 
 OUTLOOK = "spf.protection.outlook.com"
 GOOGLE = "_spf.google.com"
 ME = "hart.test"
+TERM = f"include:{OUTLOOK}"
+OURS6 = "ip6:2001:db8::/48"
+WANTED = Wanted(includes=(OUTLOOK,))
 
 
 def quoted(*texts: str) -> list[str]:
@@ -47,6 +51,12 @@ WORLD: Zone = {
     "silent.test": SILENCE,
     "norecord.test": txt("hello"),
     "void1.test": {},
+    "open.test": txt("v=spf1 mx +all"),
+    f"sub.{OUTLOOK}": txt("v=spf1 -all"),
+    "alias2.test": {"CNAME": ["filter.test."]},
+    "alias.test": {"CNAME": ["open2.test."]},
+    "open2.test": txt("v=spf1 ip4:192.0.2.9 -all"),
+    "farm.test": {"MX": [f"10 mx{at}.test." for at in range(11)]},
     "mailhost.test": {"A": ["192.0.2.7"], "MX": ["10 mx.test."]},
     "two.test": txt("v=spf1 -all", "v=spf1 ~all"),
     "many.test": txt("v=spf1 a mx ptr a:mailhost.test mx:mailhost.test exists:mailhost.test -all"),
@@ -70,7 +80,7 @@ async def look(
     """Judge a domain with these TXT records."""
     world.zone = {**WORLD, ME: {"A": ["192.0.2.1"], "MX": ["10 mx.test."], **txt(*records)}}
     tree = await Dns([("127.0.0.1", world.port)]).spf(ME)
-    return spf.judge(tree, includes, cost=1)
+    return spf.judge(tree, Wanted(includes=includes))
 
 
 PASSES = [
@@ -92,6 +102,10 @@ PASSES = [
     f"v=spf1 unknown=value include:{OUTLOOK} ~all",
     f"v=spf1 exp=explain.test include:{OUTLOOK} ~all",
     f"v=spf1 ptr include:{OUTLOOK} ~all",
+    f"v=spf1 a:colon:in/name.test include:{OUTLOOK} ~all",
+    f"v=spf1 a:void1.test mx:void1.test include:{OUTLOOK} ~all",
+    f"v=spf1 ?include:open.test include:{OUTLOOK} ~all",
+    "v=spf1 include:alias2.test ~all",
     f"v=spf1 {' '.join(f'ip4:192.0.2.{at}' for at in range(200))} include:{OUTLOOK} ~all",
 ]
 INCOMPLETE = [
@@ -108,9 +122,15 @@ INCOMPLETE = [
     ("v=spf1 -include:filter.test ~all", f"v=spf1 -include:filter.test include:{OUTLOOK} ~all"),
     (f"v=spf1 redirect={GOOGLE}", f"v=spf1 include:{OUTLOOK} redirect={GOOGLE}"),
     (f"v=spf1 ~all redirect={OUTLOOK}", f"v=spf1 include:{OUTLOOK} ~all redirect={OUTLOOK}"),
-    ("v=spf1 +all", f"v=spf1 include:{OUTLOOK} +all"),
-    ("v=spf1 all", f"v=spf1 include:{OUTLOOK} all"),
-    (f"v=spf1 include:{OUTLOOK} +all", None),
+    ("v=spf1 +all", f"v=spf1 include:{OUTLOOK} ~all"),
+    ("v=spf1 ALL", f"v=spf1 include:{OUTLOOK} ~all"),
+    (f"v=spf1 include:{OUTLOOK} +all", f"v=spf1 include:{OUTLOOK} ~all"),
+    (f"v=spf1 include:{OUTLOOK} include:open.test -all", None),
+    (f"v=spf1 include:{OUTLOOK} redirect=open.test", None),
+    (f"v=spf1 exists:%{{i}}.{OUTLOOK} -all", f"v=spf1 exists:%{{i}}.{OUTLOOK} {TERM} -all"),
+    (f"v=spf1 include:%{{d}}.{OUTLOOK} -all", f"v=spf1 include:%{{d}}.{OUTLOOK} {TERM} -all"),
+    (f"v=spf1 include:sub.{OUTLOOK} -all", f"v=spf1 include:sub.{OUTLOOK} {TERM} -all"),
+    ("v=spf1 include:alias.test -all", f"v=spf1 include:alias.test {TERM} -all"),
 ]
 ERRORS = [
     ("v=spf1 include:deep1.test -all", "asks DNS 11 times"),
@@ -121,13 +141,23 @@ ERRORS = [
     ("v=spf1 redirect=norecord.test", "has no SPF record"),
     ("v=spf1 include:two.test -all", "2 SPF records"),
     ("v=spf1 include:many.test include:many.test -all", "asks DNS 14 times"),
-    ("v=spf1 a:void1.test mx:void1.test exists:nowhere.test -all", "find nothing"),
+    (
+        "v=spf1 a:void1.test mx:void1.test exists:nowhere.test -all",
+        "find nothing: take out a:void1.test, mx:void1.test, exists:nowhere.test.",
+    ),
+    ("v=spf1 mx:farm.test -all", "leads to 11 mail servers, and 10 are allowed"),
+    (f"v=spf1 include:a{'1' * 63}.test -all", "has no SPF record"),
+    ("v=spf1 a:example.-com -all", "names no domain"),
+    ("v=spf1 a:mail.test/33 -all", "prefix length"),
     ("v=spf1 include: -all", "names no domain"),
     ("v=spf1 include -all", "not complete"),
     ("v=spf1 include:localhost -all", "names no domain"),
     ("v=spf1 include:a..test -all", "names no domain"),
-    ("v=spf1 include:192.0.2.1 -all", "names no domain"),
-    ("v=spf1 ip4:1.2.3.4/33 -all", "names no network"),
+    ("v=spf1 include:192.0.2.1 -all", "names no domain: an address is written as ip4:192.0.2.1."),
+    ("v=spf1 ip4:1.2.3.4/33 -all", "prefix length"),
+    ("v=spf1 ip4:1.2.3.4/032 -all", "prefix length"),
+    ("v=spf1 ip4:1.2.3.0/255.255.255.0 -all", "names no network"),
+    ("v=spf1 ip6:fe80::1%eth0 -all", "names no network"),
     ("v=spf1 ip4:1.2.3 -all", "names no network"),
     ("v=spf1 ip6:1.2.3.4 -all", "names no network"),
     ("v=spf1 ip4 -all", "not complete"),
@@ -138,6 +168,9 @@ ERRORS = [
     ("v=spf1 redirect=a.test redirect=b.test", "stands twice"),
     ("v=spf1 exp=a.test exp=b.test -all", "stands twice"),
     ("v=spf1 exists:%{x}.test -all", "names no domain"),
+    ("v=spf1 exists:%{d0}.test -all", "names no domain"),
+    ("v=spf1 -all exp=%{c}.test", "no term"),
+    (f"v=spf1 {'ip4:192.0.2.1 ' * 300}-all", "more than 4096 characters"),
     ("v=spf1 <script>alert(1)</script> ~all", "no term"),
     ("v=spf1 include:ä.test -all", "not ASCII"),
 ]
@@ -186,18 +219,92 @@ async def test_two_records_are_one_too_many(world: ScriptedDns) -> None:
 
 
 @pytest.mark.parametrize(
-    "record", ["v=spf1 include:broken.test -all", "v=spf1 redirect=broken.test"]
+    "record",
+    [
+        "v=spf1 include:broken.test -all",
+        "v=spf1 redirect=broken.test",
+        f"v=spf1 a:broken.test include:{OUTLOOK} -all",
+        f"v=spf1 mx:broken.test include:{OUTLOOK} -all",
+        f"v=spf1 exists:broken.test include:{OUTLOOK} -all",
+    ],
 )
 async def test_a_failure_of_dns_is_no_verdict(world: ScriptedDns, record: str) -> None:
     found = await look(world, record)
 
     assert (found.state, found.publish) == (State.UNKNOWN, None)
+    assert found.detail.startswith("DNS did not answer for broken.test;")
+
+
+async def test_a_domain_that_does_not_exist_is_told_from_one_without_a_record(
+    world: ScriptedDns,
+) -> None:
+    typo = await Dns([("127.0.0.1", world.port)]).spf("hrat.test")
+    bare = await look(world)
+
+    assert spf.judge(typo, WANTED).detail.startswith("The DNS does not know this domain")
+    assert bare.detail == "The domain has no SPF record."
+
+
+async def test_a_record_that_explodes_costs_no_more_than_a_receiver_would_spend(
+    world: ScriptedDns,
+) -> None:
+    terms = " ".join(f"a:h{number}.test" for number in range(250))
+
+    found = await look(world, f"v=spf1 {terms} -all")
+
+    assert (found.state, found.lookups) == (State.ERROR, 250)
+    assert len(world.asked) <= 1 + 2 * spf.LOOKUPS
+
+
+async def test_the_tree_says_what_depends_on_who_sends(world: ScriptedDns) -> None:
+    world.zone = {ME: txt("v=spf1 include:%{i}._ip.test include:deep11.test -all")}
+
+    tree = await Dns([("127.0.0.1", world.port)]).spf(ME)
+
+    notes = [(each.domain, each.note) for each in tree.below.values()]
+    assert notes[0] == ("%{i}._ip.test", "Depends on who sends: not followed.")
+    assert tree.lookups == 2
+
+
+async def test_the_domain_of_the_provider_itself_needs_no_include(world: ScriptedDns) -> None:
+    tree = await Dns([("127.0.0.1", world.port)]).spf(OUTLOOK)
+
+    assert spf.judge(tree, WANTED).state is State.PASS
+
+
+OURS = (ip_network("192.0.2.7"), ip_network("2001:db8::/48"))
+
+
+@pytest.mark.parametrize(
+    ("record", "publish", "unlisted"),
+    [
+        ("", f"v=spf1 {TERM} ip4:192.0.2.7 ip6:2001:db8::/48 ~all", ""),
+        ("v=spf1 mx -all", f"v=spf1 mx {TERM} ip4:192.0.2.7 ip6:2001:db8::/48 -all", ""),
+        ("v=spf1 ip4:192.0.2.0/24 ~all", f"v=spf1 ip4:192.0.2.0/24 {TERM} {OURS6} ~all", ""),
+        (f"v=spf1 {TERM} ~all", None, f"ip4:192.0.2.7, {OURS6}"),
+        (f"v=spf1 {TERM} -ip4:192.0.2.7 ip6:2001:db8::/32 ~all", None, "ip4:192.0.2.7"),
+        (f"v=spf1 {TERM} ip4:192.0.2.7 {OURS6} ~all", None, ""),
+        (f"v=spf1 {TERM} include:ours.test ~all", None, ""),
+    ],
+)
+async def test_a_relay_s_record_names_our_addresses_too_and_no_gate_rests_on_them(
+    world: ScriptedDns, record: str, publish: str | None, unlisted: str
+) -> None:
+    ours = txt("v=spf1 ip4:192.0.2.7 ip6:2001:db8::/48 -all")
+    world.zone = {**WORLD, "ours.test": ours, ME: txt(*filter(None, [record]))}
+    tree = await Dns([("127.0.0.1", world.port)]).spf(ME)
+
+    found = spf.judge(tree, Wanted(includes=(OUTLOOK,), networks=OURS))
+
+    assert found.publish == publish
+    assert found.detail.endswith(f"from, too: {unlisted}." if unlisted else ".")
+    assert (found.state is State.PASS) is (publish is None)
 
 
 async def test_a_name_server_that_says_nothing_is_no_verdict(world: ScriptedDns) -> None:
     tree = await Dns([("127.0.0.1", world.port)]).spf("silent.test")
 
-    assert spf.judge(tree, (OUTLOOK,)).state is State.UNKNOWN
+    assert spf.judge(tree, WANTED).state is State.UNKNOWN
 
 
 async def test_a_cut_answer_is_asked_for_again(world: ScriptedDns) -> None:
@@ -205,7 +312,7 @@ async def test_a_cut_answer_is_asked_for_again(world: ScriptedDns) -> None:
 
     tree = await Dns([("127.0.0.1", world.port)]).spf(ME)
 
-    assert spf.judge(tree, (OUTLOOK,)).state is State.PASS
+    assert spf.judge(tree, WANTED).state is State.PASS
 
 
 @pytest.mark.parametrize(
@@ -234,7 +341,7 @@ async def test_a_merged_record_that_would_ask_too_often_says_so(world: ScriptedD
     found = await look(world, "v=spf1 include:many.test a mx exists:mailhost.test -all")
 
     assert (found.lookups, found.lookups_after) == (10, 11)
-    assert "would ask 11 times" in found.detail
+    assert "would ask DNS 11 times" in found.detail
 
 
 async def test_where_no_provider_is_asked_for_a_valid_record_passes(world: ScriptedDns) -> None:
@@ -280,4 +387,4 @@ async def test_answers_of_the_table(world: ScriptedDns, row: Row) -> None:
 
     tree = await Dns([("127.0.0.1", world.port)]).spf(ME)
 
-    assert spf.judge(tree, (OUTLOOK,)).state is expected
+    assert spf.judge(tree, WANTED).state is expected

@@ -204,7 +204,12 @@ def _address_or_none(text: str) -> str:
 
 def _addresses(text: str) -> tuple[str, ...]:
     found = (each.strip() for each in text.split(",") if each.strip())
-    return tuple(str(ipaddress.ip_network(each)).removesuffix("/32") for each in found)
+    return tuple(map(_network, found))
+
+
+def _network(text: str) -> str:
+    found = ipaddress.ip_network(text)
+    return str(found.network_address) if found.num_addresses == 1 else str(found)
 
 
 def _dns_servers(text: str) -> tuple[tuple[str, int], ...]:

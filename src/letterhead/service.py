@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
 from letterhead.actions import people, rotation
-from letterhead.actions.domains import DomainCheck, check
+from letterhead.actions.domains import About, DomainCheck, check
 from letterhead.actions.messages import Intake
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
@@ -44,6 +44,7 @@ from letterhead.mail.providers import Provider
 from letterhead.mail.secret import Secret
 from letterhead.mail.sender import Platform
 from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
+from letterhead.mail.spf_record import Network
 from letterhead.store import copying
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
@@ -91,7 +92,8 @@ async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[
 
 async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
     """What DNS says of a domain; for the command line."""
-    return await check(_dns(config), domain, provider, now())
+    about = About(domain, provider, networks=_networks(config))
+    return await check(_dns(config), about, now())
 
 
 async def migrate(
@@ -145,7 +147,7 @@ class Service:
         press = Press(ids, platform, config.texts)
         self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
-        domains = DomainCheck(store, _dns(config))
+        domains = DomainCheck(store, _dns(config), _networks(config))
         self._announce = announce
         self.office = Office(
             store=store,
@@ -293,6 +295,10 @@ def _listen(address: tuple[str, int]) -> socket.socket:
         )
         raise Misconfigured(message) from error
     return listening
+
+
+def _networks(config: Config) -> Sequence[Network]:
+    return [ipaddress.ip_network(each) for each in config.sending_addresses]
 
 
 def _dns(config: Config) -> Dns:

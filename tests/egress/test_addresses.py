@@ -43,6 +43,8 @@ def test_wrapping_an_address_changes_nothing(address: IPv4Address) -> None:
     ("entries", "where", "port", "reached"),
     [
         ("", "8.8.8.8", 587, True),
+        ("", "8.8.8.8", 8465, True),  # of a preset
+        ("", "127.0.0.1", 8465, False),
         ("", "8.8.8.8", 22, False),
         ("", "127.0.0.1", 587, False),
         ("127.0.0.0/8", "127.0.0.1", 4711, True),

@@ -36,6 +36,7 @@ def platform(
             "LETTERHEAD_DNS_SERVERS": f"127.0.0.1:{name_server.port}",
             "LETTERHEAD_ALLOW_DESTINATIONS": f"{net}.0/24,127.0.0.1",
             "LETTERHEAD_CA_FILE": str(certs.authority),
+            "LETTERHEAD_SENDING_ADDRESSES": "192.0.2.7, 2001:db8:7::/48",
         },
     )
     yield running

@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.forms import DEFAULT, message
@@ -14,7 +15,9 @@ from tests.servers.scripted import Scripted, running
 def test_on_a_staging_system_every_mail_goes_to_one_address(tmp_path: Path) -> None:
     settings = {
         "LETTERHEAD_REDIRECT_ALL_TO": "staging@desk.test",
-        "LETTERHEAD_SENDING_ADDRESSES": "192.0.2.7, 198.51.100.0/28",
+        "LETTERHEAD_SENDING_ADDRESSES": (
+            "192.0.2.7, 198.51.100.0/28, 2001:db8::/32, 2001:db8::7/128"
+        ),
     }
     platform = Platform(tmp_path, settings)
     portal = platform.portal("hart")
@@ -22,6 +25,9 @@ def test_on_a_staging_system_every_mail_goes_to_one_address(tmp_path: Path) -> N
     found = portal.wait_for(portal.send(message("Staging", to=to)))
     health = platform.http.get("/healthz").json()
     addresses = portal.call("GET", "/providers")["sending_addresses"]
+    guest = {"email": "admin@hart.test", "role": "admin", "ttl": 600}
+    with httpx.Client(follow_redirects=True) as browser:
+        page = browser.get(portal.call("POST", "/portals/hart/sessions", guest)["url"]).text
     platform.stop()
 
     texts = [each.read_text("utf-8") for each in platform.captured()]
@@ -34,7 +40,8 @@ def test_on_a_staging_system_every_mail_goes_to_one_address(tmp_path: Path) -> N
     }
     assert len(found["recipients"]) == len(texts) == 2
     assert health["redirects_to"] == "staging@desk.test"
-    assert addresses == ["192.0.2.7", "198.51.100.0/28"]
+    assert "Staging: every mail goes to staging@desk.test." in page
+    assert addresses == ["192.0.2.7", "198.51.100.0/28", "2001:db8::/32", "2001:db8::7"]
 
 
 def test_what_the_operator_wants_said_is_said(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.forms import smtp
 from tests.journeys.settings import states
 from tests.running import Portal
+from tests.servers.bind import Bind
 from tests.servers.postfix import Postfix
 
 RELAY = "outlook-test.mail.protection.outlook.com"
@@ -85,12 +86,69 @@ def test_another_domain_is_another_question(hart: Portal) -> None:
     assert moved["next"]["dns"] is None
 
 
-def test_addresses_of_the_provider_itself_and_of_others_need_no_record(hart: Portal) -> None:
-    own = hart.save(gmail("gmail.com"))
-    other = hart.save(smtp())
+@pytest.mark.parametrize(
+    ("provider", "domain"),
+    [("gmail", "gmail.com"), ("microsoft365", "outlook.com"), ("zoho", "zohomail.com")],
+)
+def test_addresses_of_the_provider_itself_need_no_record(
+    hart: Portal, provider: str, domain: str
+) -> None:
+    saved = hart.save(smtp(provider=provider, from_address=f"office@{domain}"))
 
-    assert states(own)["dns"] == "not_required"
-    assert states(other)["dns"] == "not_required"
+    found = hart.change("check-dns")
+
+    assert states(saved)["dns"] == "not_required"
+    assert found["spf"]["publish"] is None
+
+
+def test_of_others_no_record_is_required(hart: Portal) -> None:
+    assert states(hart.save(smtp()))["dns"] == "not_required"
+
+
+@pytest.mark.parametrize(
+    ("server", "include"),
+    [
+        ("smtppro.zoho.com", "zohomail.com"),
+        ("smtp.zoho.eu", "zohomail.eu"),
+        ("smtppro.zoho.in", "zoho.in"),  # the test's DNS does not know the newer name
+        ("mail.test", "zohomail.com"),
+    ],
+)
+def test_zoho_s_include_is_that_of_the_data_centre(hart: Portal, server: str, include: str) -> None:
+    hart.save(smtp(provider="zoho", server=server, from_address="office@nothing.test"))
+
+    found = hart.change("check-dns")
+
+    assert found["spf"]["publish"] == f"v=spf1 include:{include} ~all"
+
+
+def test_the_data_centre_is_told_by_the_mx_where_the_server_does_not(
+    hart: Portal, name_server: Bind
+) -> None:
+    name_server.add("eu-firm", "MX", "10 mx.zoho.eu.")
+    hart.save(smtp(provider="zoho", from_address="office@eu-firm.test"))
+
+    assert hart.change("check-dns")["spf"]["publish"] == "v=spf1 include:zohomail.eu ~all"
+
+
+def test_a_relay_s_record_names_our_addresses_too(hart: Portal, name_server: Bind) -> None:
+    relay = smtp(
+        provider="microsoft365_relay",
+        server="connector-test.mail.protection.outlook.com",
+        login="",
+        password=None,
+        from_address="office@connector.test",
+    )
+    hart.save(relay)
+    missing = hart.change("check-dns")["spf"]
+    name_server.add("connector", "TXT", '"v=spf1 include:spf.protection.outlook.com -all"')
+
+    found = hart.change("check-dns")["spf"]
+
+    ours = "ip4:192.0.2.7 ip6:2001:db8:7::/48"
+    assert missing["publish"] == f"v=spf1 include:spf.protection.outlook.com {ours} ~all"
+    assert (found["state"], found["publish"]) == ("pass", None)
+    assert found["detail"].endswith(f"from, too: {ours.replace(' ', ', ')}.")
 
 
 def test_of_other_the_record_is_shown_all_the_same(hart: Portal) -> None:
@@ -143,6 +201,25 @@ def test_the_provider_is_found_by_the_from_address(
 
     assert (filled["provider"], filled["server"]) == (provider, server)
     assert (filled["relay"] or {}).get("server") == relay
+
+
+@pytest.mark.parametrize(
+    ("provider", "email", "server"),
+    [
+        ("microsoft365_relay", "office@outlook.test", RELAY),
+        ("microsoft365_relay", "office@nothing.test", ""),
+        ("microsoft365_relay", "half@", ""),
+        ("zoho", "office@zoho.test", "smtppro.zoho.eu"),
+        ("zoho", "office@gsuite.test", "smtppro.zoho.com"),
+        ("other", "office@zoho.test", ""),
+    ],
+)
+def test_a_chosen_provider_s_server_is_that_of_the_from_address(
+    hart: Portal, provider: str, email: str, server: str
+) -> None:
+    filled = hart.change("prefill", {"provider": provider, "from_address": email})
+
+    assert (filled["provider"], filled["server"]) == (provider, server)
 
 
 def test_a_from_address_that_is_none_is_named(hart: Portal) -> None:

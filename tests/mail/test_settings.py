@@ -68,6 +68,20 @@ def test_the_ports_of_mail_are_taken(port: int) -> None:
     assert problems(replace(DRAFT, port=port)) == []
 
 
+@pytest.mark.parametrize("port", [8025, 8465])
+def test_the_ports_of_a_preset_are_taken_for_it_alone(port: int) -> None:
+    assert problems(replace(DRAFT, provider="smtp2go", port=port)) == []
+    assert problems(replace(DRAFT, port=port)) == [("port", "not_allowed")]
+
+
+def test_a_preset_says_which_of_its_ports_are_encrypted_from_the_start() -> None:
+    plain = replace(DRAFT, provider="smtp2go", port=8025)
+    tls = replace(plain, port=8465)
+
+    assert (plain.encryption, tls.encryption) == (Encryption.STARTTLS, Encryption.TLS)
+    assert ("allow_ssl", "required") in problems(replace(tls, allow_ssl=False))
+
+
 def test_the_operator_opens_ports_one_by_one_or_all_but_some() -> None:
     some = Ports(opened=frozenset({1025}))
     nearly_all = Ports(any_but=FOREIGN_PORTS)

@@ -40,6 +40,8 @@ ns.test. A 127.0.0.1
 _spf.google.com. TXT "v=spf1 ip4:192.0.2.0/24 ~all"
 spf.protection.outlook.com. TXT "v=spf1 ip4:198.51.100.0/24 -all"
 zohomail.com. TXT "v=spf1 ip4:203.0.113.0/24 -all"
+zohomail.eu. TXT "v=spf1 ip4:203.0.113.0/25 -all"
+zoho.in. TXT "v=spf1 ip4:203.0.113.128/25 -all"
 """
 
 

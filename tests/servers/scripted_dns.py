@@ -13,6 +13,8 @@ import dns.rrset
 
 SERVFAIL, SILENCE, TRUNCATED = "SERVFAIL", "SILENCE", "TRUNCATED"
 
+_ALIASES = 8  # in a row that are followed within the zone (RFC 1034, section 3.6.2)
+
 Delegations = Mapping[str, Mapping[str, list[str]]]
 Zone = Mapping[str, Mapping[str, list[str]] | str]
 
@@ -88,11 +90,16 @@ class ScriptedDns:
         if f"{TRUNCATED} {kind}" in found and cut:
             response.flags |= dns.flags.TC
             return
-        if "CNAME" in found:
-            kind = "CNAME"
-        texts = found.get(kind, found.get(f"{TRUNCATED} {kind}", []))
-        if texts:
-            response.answer.append(dns.rrset.from_text_list(question.name, 1, "IN", kind, texts))
+        name = question.name
+        for _ in range(_ALIASES):
+            if "CNAME" not in found:
+                break
+            response.answer.append(dns.rrset.from_text_list(name, 1, "IN", "CNAME", found["CNAME"]))
+            name = response.answer[-1][0].target
+            there = self.zone.get(name.to_text(omit_final_dot=True).lower(), {})
+            found = there if isinstance(there, Mapping) else {}
+        if texts := found.get(kind, found.get(f"{TRUNCATED} {kind}", [])):
+            response.answer.append(dns.rrset.from_text_list(name, 1, "IN", kind, texts))
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         size = int.from_bytes(await reader.readexactly(2), "big")

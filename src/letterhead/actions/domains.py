@@ -10,11 +10,12 @@ from letterhead.errors import Invalid, NotFound, Problem, Refused
 from letterhead.mail import address, dkim, dmarc, spf
 from letterhead.mail.gate import Step
 from letterhead.mail.portal import Portal
-from letterhead.mail.providers import PROVIDERS, Filled, Provider, of_domain
+from letterhead.mail.providers import PROVIDERS, RELAY, Filled, Provider, of_domain
 from letterhead.mail.receivers import rules
 from letterhead.mail.said import said, spoken
 from letterhead.mail.settings import SmtpSettings
-from letterhead.mail.spf import Node, Verdict
+from letterhead.mail.spf import Node, Verdict, Wanted
+from letterhead.mail.spf_record import Network
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
 
@@ -24,11 +25,22 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a check is about: a domain, and who is to send for it."""
+
+    domain: str
+    provider: Provider
+    server: str = ""  # which data centre, where the provider has several
+    networks: Sequence[Network] = ()  # that we send from
+
+
+@dataclass(frozen=True, slots=True)
 class DomainCheck:
     """Asks DNS, and keeps what it said with the settings. No transaction is open meanwhile."""
 
     store: Store
     dns: Dns
+    networks: Sequence[Network]  # that we send from
 
     async def run(self, portal: Portal, now: datetime) -> Row:
         """Check the From domain of the next settings, else of the live ones."""
@@ -36,7 +48,8 @@ class DomainCheck:
             version = await looked_at(desk)
         settings = with_address(version)
         provider = PROVIDERS[settings.provider]
-        found = await check(self.dns, settings.from_domain, provider, now)
+        about = About(settings.from_domain, provider, settings.server, self.networks)
+        found = await check(self.dns, about, now)
         async with self.store.portal(portal) as desk:
             if (await looked_at(desk)).number != version.number:
                 raise NotFound(said("The settings were saved anew during the check: check again."))
@@ -61,13 +74,44 @@ async def filled_for(dns: Dns, email: str) -> Filled | None:
     return of_domain(domain, await dns.mx(domain) or ())
 
 
-async def check(dns: Dns, domain: str, provider: Provider, now: datetime) -> Row:
+async def filled_by(dns: Dns, provider: Provider, email: str) -> Filled:
+    """
+    What the form fills in for a provider that was chosen.
+
+    A From address tells the data centre, or the domain's own relay, where it is one already.
+    """
+    try:
+        found = await filled_for(dns, email) if email else None
+    except Invalid:
+        found = None
+    if found and provider.key == RELAY:
+        return Filled(provider, found.relay)
+    return found if found and found.provider is provider else Filled(provider, provider.server)
+
+
+async def check(dns: Dns, about: About, now: datetime) -> Row:
     """What DNS says of a domain, and what to publish so that the provider may send for it."""
-    findings = await dns.look(domain, provider.selectors)
-    includes = () if domain in provider.own_domains else provider.spf
-    cost = 1 + (await dns.spf(includes[0])).lookups if includes else 0
-    verdict = spf.judge(findings.spf, includes, cost=cost)
-    return _row(domain, findings, verdict, now)
+    findings = await dns.look(about.domain, about.provider.selectors)
+    verdict = spf.judge(findings.spf, await _wanted(dns, about, findings.mx or ()))
+    return _row(about.domain, findings, verdict, now)
+
+
+async def _wanted(dns: Dns, about: About, mx: Sequence[str]) -> Wanted:
+    provider = about.provider
+    if not provider.spf or provider.owns(about.domain):
+        return Wanted()
+    first, cost = await _offered(dns, provider.includes([about.server, *mx]))
+    networks = about.networks if provider.names_us else ()
+    return Wanted(includes=(first, *provider.spf), cost=cost, networks=networks)
+
+
+async def _offered(dns: Dns, includes: Sequence[str]) -> tuple[str, int]:
+    """The first of these that has a record, and what including it costs; if none has, the first."""
+    for each in includes:
+        tree = await dns.spf(each)
+        if tree.record or tree.unanswered:
+            return each, 1 + tree.lookups
+    return includes[0], 1
 
 
 def with_address(version: Version) -> SmtpSettings:
@@ -136,10 +180,18 @@ def _tree(node: Node) -> Row:
     return {
         "domain": node.domain,
         "record": node.record,
-        "problem": node.problem or (said("DNS did not answer.") if node.unknown else None),
+        "problem": node.problem or _silence(node),
+        "note": node.note or None,
         "lookups": node.lookups,
         "includes": [_tree(each) for each in node.below.values()],
     }
+
+
+def _silence(node: Node) -> str | None:
+    """For which names DNS did not answer, in words."""
+    if not node.unanswered:
+        return None
+    return said("DNS did not answer for {names}.", names=", ".join(node.unanswered))
 
 
 def _list(found: Sequence[str] | None) -> Row:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from letterhead.actions.domains import filled_for
+from letterhead.actions.domains import filled_by, filled_for
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, named_portal
 from letterhead.api.body import Body, read_if_any, read_strictly
@@ -13,7 +13,7 @@ from letterhead.api.openapi import takes
 from letterhead.api.settings import overview
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.portal import Portal, Scope
-from letterhead.mail.providers import PROVIDERS, Filled
+from letterhead.mail.providers import PROVIDERS
 
 router = APIRouter(prefix="/portals/{slug}/email-settings", tags=["email settings"])
 
@@ -28,7 +28,7 @@ class ProofBody(Body):
 
 
 class PrefillBody(Body):
-    """The provider that was chosen, or the From address that was typed."""
+    """The provider that was chosen, the From address that was typed, or both."""
 
     provider: str = ""
     from_address: str = ""
@@ -42,11 +42,17 @@ async def check_dns(office: OfficeOf, portal: Changed) -> show.Json:
 
 @router.post("/prefill", openapi_extra=takes(PrefillBody))
 async def prefill(request: Request, office: OfficeOf, portal: Changed) -> show.Json:  # noqa: ARG001 - the policy
-    """What the form fills in for a provider, or for a From address (by the MX of its domain)."""
+    """
+    What the form fills in for a provider, or for a From address (by the MX of its domain).
+
+    With both, the provider's server of that domain: its data centre, or its own relay.
+    """
     body = await read_strictly(request, PrefillBody)
     if body.provider in PROVIDERS:
-        provider = PROVIDERS[body.provider]
-        return show.filled(Filled(provider, provider.server))
+        found = await filled_by(
+            office.domains.dns, PROVIDERS[body.provider], body.from_address.strip()
+        )
+        return show.filled(found)
     if body.provider or not body.from_address:
         raise Invalid([Problem("provider", "unknown", "Choose a provider from the list.")])
     return show.filled(await filled_for(office.domains.dns, body.from_address))

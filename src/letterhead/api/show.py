@@ -13,7 +13,7 @@ from letterhead.mail.letter import Addressee, Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
-from letterhead.mail.providers import Filled, Provider
+from letterhead.mail.providers import RELAY, Filled, Provider
 from letterhead.mail.reply import Stage
 from letterhead.mail.when import When
 from letterhead.store.messages import Found
@@ -133,7 +133,7 @@ def filled(found: Filled | None) -> Json:
             "relay": None,
         }
     chosen = found.provider
-    relay = {"provider": "microsoft365_relay", "server": found.relay} if found.relay else None
+    relay = {"provider": RELAY, "server": found.relay} if found.relay else None
     return {
         "provider": chosen.key,
         "server": found.server,

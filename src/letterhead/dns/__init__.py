@@ -12,17 +12,18 @@ from functools import partial
 
 import dns.asyncresolver
 import dns.exception
+import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 import dns.rrset
 import structlog
 
-from letterhead.dns.authority import ROOTS, Authority, NoAnswer, Server
+from letterhead.dns.authority import ROOTS, Authority, NoAnswer, NoName, Server
+from letterhead.dns.survey import Survey
 from letterhead.egress import Allowed, is_name_server
-from letterhead.mail import dmarc, spf
-from letterhead.mail.said import spoken
-from letterhead.mail.spf import Node, Term
+from letterhead.mail import dmarc
+from letterhead.mail.spf import Node
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +31,9 @@ _AUTHORITY = 4.0  # seconds that the servers of a zone have, before a resolver i
 _ONE_TRY = 2.0  # seconds until the next name server is asked
 _ONE_QUESTION = 5.0
 _WHOLE = 20.0  # seconds for everything about a domain
-_NODES = 40  # records that are read for one domain
 
-_KINDS = {"a": ("A", "AAAA"), "exists": ("A",), "mx": ("MX",)}
+# What cannot be a name at all: DNS is not asked.
+_NO_NAMES = (dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, UnicodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +116,32 @@ class _Question:
                 return at, None
             if records := [each for each in found if dmarc.is_dmarc(each)]:
                 return at, records
-        return domain, ()
+        return domain, []
 
     async def spf(self, domain: str) -> Node:
         """The tree of a domain's SPF record: what it includes, and so on."""
         try:
             async with asyncio.timeout(_WHOLE):
-                return await _Survey(self).node(domain, ())
+                return await Survey(self.records).node(domain, ())
         except TimeoutError:
-            return Node(domain, unknown=True)
+            return Node(domain, unanswered=(domain,))
 
     async def known(self, name: str, kind: str) -> Sequence[str] | None:
         """The records of a name; None where DNS does not answer."""
         try:
             return await self.records(name, kind)
+        except NoName:
+            return []
         except NoAnswer:
             return None
 
     async def records(self, name: str, kind: str) -> Sequence[str]:
-        """The records of a name as text; none if there are none. NoAnswer if nobody says."""
+        """
+        The records of a name as text; none if there are none.
+
+        NoName if the name does not exist or cannot (RFC 1035, section 2.3.4), NoAnswer if nobody
+        says.
+        """
         if self._authority:
             try:
                 async with asyncio.timeout(_AUTHORITY):
@@ -149,62 +157,11 @@ class _Question:
             answer = await self._resolver.resolve(
                 f"{name}.", kind, raise_on_no_answer=False, search=False
             )
-        except dns.resolver.NXDOMAIN:
-            return ()
-        except (dns.exception.DNSException, OSError, UnicodeError) as error:
+        except (dns.resolver.NXDOMAIN, *_NO_NAMES) as error:
+            raise NoName(name) from error
+        except (dns.exception.DNSException, OSError) as error:
             raise NoAnswer(name) from error
         return _texts(answer.rrset)
-
-
-class _Survey:
-    """Walks one tree, within limits: a domain must not cost more than a receiver would spend."""
-
-    def __init__(self, question: _Question) -> None:
-        self._question = question
-        self._nodes = 0
-
-    async def node(self, domain: str, path: tuple[str, ...]) -> Node:
-        self._nodes += 1
-        if domain in path:
-            return Node(domain, problem="the record includes itself.")
-        if self._nodes > _NODES:
-            return Node(domain, problem="the record includes too much.")
-        try:
-            found = await self._question.records(domain, "TXT")
-        except NoAnswer:
-            return Node(domain, unknown=True)
-        return await self._only([each for each in found if spf.is_spf(each)], domain, path)
-
-    async def _only(self, found: Sequence[str], domain: str, path: tuple[str, ...]) -> Node:
-        if not found:
-            return Node(domain, problem="it is included, and has no SPF record." if path else "")
-        if len(found) > 1:
-            return Node(domain, problem=f"there are {len(found)} SPF records; one is allowed.")
-        return await self._read(domain, found[0], (*path, domain))
-
-    async def _read(self, domain: str, text: str, path: tuple[str, ...]) -> Node:
-        try:
-            terms = tuple(spf.parse(text).effective)
-        except spf.NotSpf as error:
-            return Node(domain, text, problem=spoken(error))
-        below: dict[int, Node] = {}
-        voids = 0
-        for at, term in enumerate(terms):
-            if term.name in {"include", "redirect"} and not term.has_macro:
-                below[at] = await self.node(term.target, path)
-            elif term.name in _KINDS and not term.has_macro:
-                voids += await self._is_void(term, domain)
-        return Node(domain, text, terms=terms, below=below, voids=voids)
-
-    async def _is_void(self, term: Term, domain: str) -> bool:
-        """Whether a look-up finds nothing; what nobody answers is not counted."""
-        try:
-            for kind in _KINDS[term.name]:
-                if await self._question.records(term.target or domain, kind):
-                    return False
-        except NoAnswer:
-            return False
-        return True
 
 
 def _resolver(servers: Sequence[Server]) -> dns.asyncresolver.Resolver:

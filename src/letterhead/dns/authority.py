@@ -41,6 +41,10 @@ class NoAnswer(Exception):
     """DNS did not answer; never leaves this package."""
 
 
+class NoName(Exception):
+    """There is no such name; never leaves this package."""
+
+
 class Authority:
     """
     One look at the DNS: who serves which zone is remembered for as long as it takes.
@@ -56,7 +60,11 @@ class Authority:
         self._questions = 0
 
     async def rrset(self, name: str, kind: str) -> dns.rrset.RRset | None:
-        """The records of a name, None if there are none; NoAnswer if its servers do not say."""
+        """
+        The records of a name, None if there are none.
+
+        NoName if the name does not exist, NoAnswer if its servers do not say.
+        """
         try:
             return await self._follow(dns.name.from_text(name), dns.rdatatype.from_text(kind), 0)
         except dns.exception.DNSException as error:
@@ -67,9 +75,14 @@ class Authority:
     ) -> dns.rrset.RRset | None:
         """Ask, and ask again where an alias leads (RFC 1034, section 3.6.2)."""
         for step in range(depth, _STEPS):
-            found = (await self._authoritative(name, kind, step)).resolve_chaining()
-            if found.answer is not None or found.canonical_name == name:
+            answer = await self._authoritative(name, kind, step)
+            found = answer.resolve_chaining()
+            if found.answer is not None:
                 return found.answer
+            if found.canonical_name == name:
+                if answer.rcode() == dns.rcode.NXDOMAIN:
+                    raise NoName(name)
+                return None
             name = found.canonical_name
         raise NoAnswer(name)
 
@@ -98,7 +111,7 @@ class Authority:
         for name in names[:_SERVERS] if not found else ():
             try:
                 rrset = await self._follow(name, dns.rdatatype.A, depth)
-            except (NoAnswer, dns.exception.DNSException):
+            except (NoAnswer, NoName, dns.exception.DNSException):
                 continue
             found += _addresses(rrset) if rrset else []
         return [

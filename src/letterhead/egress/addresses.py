@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
-from letterhead.mail.settings import PORTS
+from letterhead.mail.settings import PORTS, PRESET_PORTS
 
 Address = IPv4Address | IPv6Address
 NAME_SERVER_PORT = 53
@@ -76,7 +76,7 @@ def may_be_reached(address: Address, port: int, entries: tuple[Allowed, ...]) ->
     """Say whether a server that is not the operator's may have this address and port."""
     if any(each.covers(address, port) for each in entries):
         return True
-    return port in PORTS and is_public(address)
+    return port in PORTS | PRESET_PORTS and is_public(address)
 
 
 def is_name_server(address: Address, entries: tuple[Allowed, ...] = ()) -> bool:

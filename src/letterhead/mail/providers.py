@@ -1,7 +1,7 @@
 """The provider drop-down, read from `data/providers.toml`."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import resources
@@ -9,6 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from letterhead.mail.limits import Limits
+
+RELAY = "microsoft365_relay"
 
 _CONNECTIONS = 10  # open at once, at most, where nothing else is known
 
@@ -30,11 +32,14 @@ class Provider:
     servers: Sequence[str]  # the first is filled in
     ports: Mapping[int, str]  # and how each is encrypted: tls, starttls, optional
     auth: Sequence[str]
-    spf: Sequence[str]  # what the From domain's record includes; the first is what we publish
+    spf: Sequence[str]  # what the From domain's record may include; one is enough
+    regions: Mapping[str, Sequence[str]]  # the same by data centre: by how its names end
     requires_spf: bool
+    names_us: bool  # whether that record should name the addresses that we send from, too
     selectors: Sequence[str]  # where the DKIM keys stand, as far as that can be guessed
     mx: Sequence[str]
     own_domains: frozenset[str]
+    sister_domains: frozenset[str]
     limits: Limits
     from_rule: str
     notice: str
@@ -57,7 +62,19 @@ class Provider:
 
     def gates(self, domain: str) -> bool:
         """Whether mail from `domain` may leave only if its SPF record lets the provider send."""
-        return self.requires_spf and domain not in self.own_domains
+        return self.requires_spf and not self.owns(domain)
+
+    def owns(self, domain: str) -> bool:
+        """Whether addresses in `domain` are the provider's, so that no firm publishes records."""
+        return domain in self.own_domains or domain in self.sister_domains
+
+    def includes(self, hosts: Iterable[str]) -> Sequence[str]:
+        """What to publish, best first: of the data centre that `hosts` (server, MX) belong to."""
+        for host in hosts:
+            for suffix, found in self.regions.items():
+                if _ends(host, suffix):
+                    return found
+        return next(iter(self.regions.values()), self.spf[:1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +110,21 @@ def _ends(host: str, suffix: str) -> bool:
 
 
 def _provider(entry: Mapping[str, Any]) -> Provider:
+    regions = {each["suffix"]: each["spf"] for each in entry.get("regions", ())}
     return Provider(
         key=entry["key"],
         name=entry["name"],
         servers=entry.get("servers", ()),
         ports=MappingProxyType({each["port"]: each["security"] for each in entry["ports"]}),
         auth=entry["auth"],
-        spf=entry.get("spf", ()),
+        spf=entry.get("spf") or [include for each in regions.values() for include in each],
+        regions=MappingProxyType(regions),
         requires_spf=entry.get("requires_spf", False),
+        names_us=entry.get("names_us", False),
         selectors=entry.get("selectors", ()),
         mx=entry.get("mx", ()),
         own_domains=frozenset(entry.get("own_domains", ())),
+        sister_domains=frozenset(entry.get("sister_domains", ())),
         limits=Limits(
             connections=entry.get("connections", _CONNECTIONS),
             per_minute=entry.get("per_minute"),

@@ -16,6 +16,7 @@ from letterhead.mail.server import Encryption
 RELAY_PORT = 25
 TLS_PORTS = frozenset({465, 2465})  # TLS from the first byte; the others start in the clear
 PORTS = frozenset({25, 465, 587, 2465, 2525, 2587})
+PRESET_PORTS = frozenset(port for each in PROVIDERS.values() for port in each.ports)
 # Of other services. Where the operator opens a network on every port, these stay closed.
 FOREIGN_PORTS = frozenset({22, 23, 53, 80, 443, 3306, 5432, 6379, 8080, 9200, 11211, 27017})
 LOGIN_LIMIT = 320
@@ -25,6 +26,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _GOOGLE = frozenset({"gmail", "google_relay"})
 _APP_PASSWORD = re.compile(r"[a-z]{4}( [a-z]{4}){3}", re.IGNORECASE)
 _MASK = re.compile(r"[*\u2022\u25cf\u00b7]+")
+
+
+def tls_ports(provider: str) -> frozenset[int]:
+    """The ports that are encrypted from the first byte: everywhere, and at a provider."""
+    found = PROVIDERS.get(provider)
+    own = found.ports.items() if found else ()
+    return TLS_PORTS | {port for port, security in own if security == "tls"}
 
 
 class Type(StrEnum):
@@ -99,7 +107,7 @@ class SmtpSettings:
         """Ticked means encrypted or nothing; the port says from when on."""
         if not self.allow_ssl:
             return Encryption.NONE
-        return Encryption.TLS if self.port in TLS_PORTS else Encryption.STARTTLS
+        return Encryption.TLS if self.port in tls_ports(self.provider) else Encryption.STARTTLS
 
     @property
     def destination(self) -> tuple[str, int, str, str]:
@@ -237,8 +245,10 @@ def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
 def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]:
     if draft.provider not in PROVIDERS:
         yield Problem("provider", "unknown", said("Choose a provider from the list."))
-    if draft.port not in ports:
-        names = ", ".join(map(str, sorted(PORTS)))
+    provider = PROVIDERS.get(draft.provider)
+    own = frozenset(provider.ports) if provider else frozenset[int]()
+    if draft.port not in ports and draft.port not in own:
+        names = ", ".join(map(str, sorted(PORTS | own)))
         yield Problem("port", "not_allowed", said("Choose one of the ports {names}.", names=names))
     if not draft.allow_ssl and (message := _needs_encryption(draft)):
         yield Problem("allow_ssl", "required", message)
@@ -249,7 +259,7 @@ def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]
 
 
 def _needs_encryption(draft: SmtpSettings) -> str | None:
-    if draft.port in TLS_PORTS:
+    if draft.port in tls_ports(draft.provider):
         return said(
             "Port {port} is encrypted from the start: tick Allow SSL connection.", port=draft.port
         )

@@ -1,148 +1,16 @@
-"""SPF records (RFC 7208): read one, judge what it allows, say what to publish."""
+"""SPF (RFC 7208): judge what a domain's tree of records allows, and say what to publish."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 
 from letterhead.mail.said import said
+from letterhead.mail.spf_record import Network, Term
 
 LOOKUPS = 10  # terms that ask DNS, at most (section 4.6.4)
 VOIDS = 2  # of them without an answer, at most
-RECORD_LIMIT = 4096  # octets
-
-_VERSION = "v=spf1"
-_DIRECTIVE = re.compile(
-    r"([+?~-]?)(all|include|a|mx|ptr|ip4|ip6|exists)(?=[:/]|$)(.*)", re.IGNORECASE
-)
-_MODIFIER = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)")
-_MACRO = r"%\{[slodiphcrtvSLODIPHCRTV][0-9]*[rR]?[.+,/_=-]*\}|%%|%_|%-"
-_MACRO_STRING = re.compile(rf"(?:[!-$&-~]|{_MACRO})*")
-_DOMAIN_END = re.compile(
-    rf"(?:{_MACRO})$|\.(?:[A-Za-z0-9-]*[A-Za-z][A-Za-z0-9-]*|[0-9]+-[0-9-]*[0-9])\.?$"
-)
-_CIDR = re.compile(r"([^/]*)(?:/(\d{1,2}))?(?://(\d{1,3}))?")
-_ASKING = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
-
-
-class NotSpf(ValueError):
-    """The record breaks the grammar; the message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One directive or modifier, as it stands in the record."""
-
-    text: str
-    name: str
-    qualifier: str = ""  # of directives; "" and "+" are a pass
-    target: str = ""  # the domain, if it has one
-
-    @property
-    def passes(self) -> bool:
-        return self.qualifier in {"", "+"}
-
-    @property
-    def asks(self) -> bool:
-        """Whether it counts as a look-up (section 4.6.4)."""
-        return self.name in _ASKING
-
-    @property
-    def has_macro(self) -> bool:
-        return "%" in self.target
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record that keeps the grammar."""
-
-    text: str
-    terms: tuple[Term, ...]
-
-    @property
-    def effective(self) -> Sequence[Term]:
-        """What is looked at: nothing behind `all`, and no redirect beside it (section 6.1)."""
-        names = [each.name for each in self.terms]
-        if "all" not in names:
-            return self.terms
-        behind = names.index("all") + 1
-        return [each for each in self.terms[:behind] if each.name != "redirect"]
-
-
-def is_spf(text: str) -> bool:
-    """Whether a TXT record is an SPF record at all (section 4.5): `v=spf10` is none."""
-    return text.lower() == _VERSION or text.lower().startswith(f"{_VERSION} ")
-
-
-def parse(text: str) -> Record:
-    """Read a record; NotSpf names the term that is not right."""
-    if not text.isascii() or len(text) > RECORD_LIMIT:
-        raise NotSpf(said("The record is too long, or holds characters that are not ASCII."))
-    terms = tuple(map(_term, text[len(_VERSION) :].split(" ")[1:])) if text.strip() else ()
-    kept = tuple(each for each in terms if each.text)
-    for name in ("redirect", "exp"):
-        if sum(each.name == name for each in kept) > 1:
-            raise NotSpf(said("The modifier {name}= stands twice.", name=name))
-    return Record(text, kept)
-
-
-def _term(text: str) -> Term:
-    if not text:
-        return Term("", "")
-    if found := _DIRECTIVE.fullmatch(text):
-        return _directive(text, found[1], found[2].lower(), found[3])
-    if (found := _MODIFIER.fullmatch(text)) and _MACRO_STRING.fullmatch(found[2]):
-        name = found[1].lower()
-        if name in {"redirect", "exp"}:
-            return Term(text, name, "", _domain(text, found[2]))
-        return Term(text, name)
-    raise NotSpf(said("{text} is no term of SPF.", text=repr(text)))
-
-
-def _directive(text: str, qualifier: str, name: str, rest: str) -> Term:
-    match name:
-        case "all" if not rest:
-            return Term(text, name, qualifier)
-        case "include" | "exists" if rest.startswith(":"):
-            return Term(text, name, qualifier, _domain(text, rest[1:]))
-        case "ip4" | "ip6" if rest.startswith(":"):
-            _check_network(text, name, rest[1:])
-            return Term(text, name, qualifier)
-        case "ptr" if not rest or rest.startswith(":"):
-            return Term(text, name, qualifier, _domain(text, rest[1:]) if rest else "")
-        case "a" | "mx":
-            return Term(text, name, qualifier, _of_addresses(text, rest))
-        case _:
-            raise NotSpf(said("{text} is not complete, or has too much.", text=repr(text)))
-
-
-def _of_addresses(text: str, rest: str) -> str:
-    """The domain of `a` or `mx`, if it names one; the lengths of prefixes are checked."""
-    named, _, _ = rest.partition("/")
-    found = _CIDR.fullmatch(rest[len(named) :])
-    if found is None or found[1] or int(found[2] or 0) > 32 or int(found[3] or 0) > 128:  # noqa: PLR2004
-        raise NotSpf(said("{text} has a prefix length that cannot be.", text=repr(text)))
-    if not named:
-        return ""
-    if not named.startswith(":"):
-        raise NotSpf(said("{text} is no term of SPF.", text=repr(text)))
-    return _domain(text, named[1:])
-
-
-def _check_network(text: str, name: str, network: str) -> None:
-    kind = IPv4Network if name == "ip4" else IPv6Network
-    try:
-        kind(network, strict=False)
-    except ValueError as error:
-        raise NotSpf(said("{text} names no network.", text=repr(text))) from error
-
-
-def _domain(text: str, spec: str) -> str:
-    """A domain-spec (section 7.1): macros, or a name with a dot."""
-    if not _MACRO_STRING.fullmatch(spec) or not _DOMAIN_END.search(spec) or ".." in spec:
-        raise NotSpf(said("{text} names no domain.", text=repr(text)))
-    return spec.rstrip(".").lower()
+MAIL_SERVERS = 10  # that an `mx` may lead to, at most
 
 
 class State(StrEnum):
@@ -157,15 +25,22 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One domain of the tree: its record, and what its includes and redirect lead to."""
+    """
+    One domain of the tree: its record, and what its includes and redirect lead to.
+
+    What a macro or `ptr` finds depends on who sends: such terms count as look-ups, and are not
+    followed.
+    """
 
     domain: str
     record: str | None = None
     problem: str = ""  # in words; a record with one cannot be used
-    unknown: bool = False  # DNS did not answer, here
+    note: str = ""  # what else is to be said of it
+    exists: bool = True  # whether the name does
     terms: tuple[Term, ...] = ()
     below: Mapping[int, "Node"] = field(default_factory=dict)  # by the place of the term
-    voids: int = 0
+    voids: Sequence[str] = ()  # terms whose look-up finds nothing
+    unanswered: Sequence[str] = ()  # names for which DNS did not answer, here
 
     @property
     def nodes(self) -> Iterator["Node"]:
@@ -179,12 +54,27 @@ class Node:
         own = sum(each.asks for each in self.terms)
         return own + sum(each.lookups for each in self.below.values())
 
-    def reaches(self, names: frozenset[str]) -> bool:
+    @property
+    def passing(self) -> Iterator["Node"]:
+        """What lets somebody send: this record, and those whose pass is one of this, too."""
+        yield self
+        for at, term in enumerate(self.terms):
+            if term.leads and at in self.below:
+                yield from self.below[at].passing
+
+    def covers(self, names: frozenset[str]) -> bool:
         """Whether a pass leads to one of `names`."""
         return any(
-            term.target in names or (at in self.below and self.below[at].reaches(names))
-            for at, term in enumerate(self.terms)
-            if term.name == "redirect" or (term.name == "include" and term.passes)
+            each.domain in names or any(term.leads and term.target in names for term in each.terms)
+            for each in self.passing
+        )
+
+    def lists(self, network: Network) -> bool:
+        """Whether an `ip4` or `ip6` lets all of `network` pass."""
+        return any(
+            term.passes and term.network is not None and _holds(term.network, network)
+            for each in self.passing
+            for term in each.terms
         )
 
 
@@ -200,56 +90,88 @@ class Verdict:
     lookups_after: int
 
 
-def judge(tree: Node, includes: Sequence[str], *, cost: int = 0) -> Verdict:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
     """
-    Judge a domain by its tree.
+    What a record has to let through.
 
-    `includes` are the domains of the provider, the one to publish first; none asks for a valid
-    record only. `cost` is what including the first one costs in look-ups, itself counted.
+    `includes` are the domains of the provider, of which one is enough, the one to publish first;
+    none asks for a valid record only. Including that one costs `cost` look-ups, itself counted.
+    `networks` are ours: they are published, too, but no gate rests on them.
     """
-    state, detail = _state(tree, includes)
-    publish = _to_publish(tree, state, includes)
-    after = tree.lookups + (cost if publish else 0)
-    if publish and after > LOOKUPS:
+
+    includes: Sequence[str] = ()
+    cost: int = 1
+    networks: Sequence[Network] = ()
+
+
+def judge(tree: Node, wanted: Wanted) -> Verdict:
+    """Judge a domain by its tree."""
+    state, detail = _state(tree, wanted)
+    publish = _to_publish(tree, state, wanted)
+    adds = publish is not None and not tree.covers(frozenset(wanted.includes))
+    after = tree.lookups + (wanted.cost if adds and wanted.includes else 0)
+    if after > LOOKUPS and adds:
         detail = said(
-            "{detail} With it the record would ask {after} times, and {allowed} are allowed.",
+            "{detail} With it the record would ask DNS {after} times, and {allowed} are allowed: "
+            "take out includes that are not needed any more.",
             detail=detail,
             after=after,
             allowed=LOOKUPS,
         )
+    if unlisted := _unlisted(tree, state, wanted):
+        detail = said(
+            "{detail} Let it name the addresses that we send from, too: {addresses}.",
+            detail=detail,
+            addresses=unlisted,
+        )
     return Verdict(state, detail, tree.record, publish, tree.lookups, after)
 
 
-def merged(record: str, include: str) -> str:
-    """The record with one include more, in front of `all`; everything else stays as it is."""
-    term = f"include:{include}"
+def merged(record: str, terms: Sequence[str]) -> str:
+    """The record with more terms, in front of `all`; everything else stays as it is."""
     parts = record.split(" ")
-    opposed = [f"{sign}{term}" for sign in "-~?"]
+    opposed = {f"{sign}{term}".lower() for term in terms for sign in "-~?"}
     for at, part in enumerate(parts[1:], 1):
         ends = part.lstrip("+-~?").lower() == "all" or part.lower().startswith("redirect=")
         if ends or part.lower() in opposed:
-            return " ".join([*parts[:at], term, *parts[at:]])
-    return " ".join([*parts, term]) if parts[-1] else f"{record}{term}"
+            return " ".join([*parts[:at], *terms, *parts[at:]])
+    return " ".join([*parts, *terms]) if parts[-1] else f"{record}{' '.join(terms)}"
 
 
-def _state(tree: Node, includes: Sequence[str]) -> tuple[State, str]:
-    if any(each.unknown for each in tree.nodes):
+def closed(record: str) -> str:
+    """The record without letting everybody send: `+all` becomes `~all`."""
+    parts = record.split(" ")
+    return " ".join("~all" if each.lower() in {"all", "+all"} else each for each in parts)
+
+
+def _state(tree: Node, wanted: Wanted) -> tuple[State, str]:
+    if silent := {name: None for each in tree.nodes for name in each.unanswered}:
         return State.UNKNOWN, said(
-            "DNS did not answer; this says nothing about the record. Try again."
+            "DNS did not answer for {names}; this says nothing about the record. Check again.",
+            names=", ".join(silent),
         )
     if problem := _problem(tree):
         return State.ERROR, problem
+    if not tree.exists:
+        return State.MISSING, said("The DNS does not know this domain: see that its name is right.")
     if tree.record is None:
         return State.MISSING, said("The domain has no SPF record.")
-    return _coverage(tree, includes)
+    return _coverage(tree, wanted)
 
 
-def _coverage(tree: Node, includes: Sequence[str]) -> tuple[State, str]:
-    if any(each.name == "all" and each.passes for each in tree.terms):
-        return State.INCOMPLETE, said("The record lets everybody send (+all): replace it by ~all.")
-    if includes and not tree.reaches(frozenset(includes)):
+def _coverage(tree: Node, wanted: Wanted) -> tuple[State, str]:
+    for node in tree.passing:
+        if any(each.name == "all" and each.passes for each in node.terms):
+            return State.INCOMPLETE, said(
+                "The record of {domain} lets everybody send (+all): replace it by ~all.",
+                domain=node.domain,
+            )
+    if wanted.includes and not tree.covers(frozenset(wanted.includes)):
         return State.INCOMPLETE, said("The record does not let the provider send.")
-    return State.PASS, said("The provider may send.") if includes else said("The record is valid.")
+    return State.PASS, said("The provider may send.") if wanted.includes else said(
+        "The record is valid."
+    )
 
 
 def _problem(tree: Node) -> str:
@@ -258,20 +180,52 @@ def _problem(tree: Node) -> str:
             return said("{domain}: {problem}", domain=node.domain, problem=node.problem)
     if tree.lookups > LOOKUPS:
         return said(
-            "The record asks DNS {lookups} times, and {allowed} are allowed.",
+            "The record asks DNS {lookups} times, and {allowed} are allowed: take out includes "
+            "that are not needed any more, or put ip4: and ip6: in their place.",
             lookups=tree.lookups,
             allowed=LOOKUPS,
         )
-    if sum(each.voids for each in tree.nodes) > VOIDS:
-        return said("More than {voids} of its look-ups find nothing.", voids=VOIDS)
+    if len(voids := [name for each in tree.nodes for name in each.voids]) > VOIDS:
+        return said(
+            "More than {allowed} look-ups find nothing: take out {terms}.",
+            allowed=VOIDS,
+            terms=", ".join(voids),
+        )
     return ""
 
 
-def _to_publish(tree: Node, state: State, includes: Sequence[str]) -> str | None:
-    if not includes or state not in {State.MISSING, State.INCOMPLETE}:
+def _to_publish(tree: Node, state: State, wanted: Wanted) -> str | None:
+    if state is State.MISSING and wanted.includes:
+        return f"v=spf1 {' '.join(_lacking(tree, wanted))} ~all"
+    if state is not State.INCOMPLETE or tree.record is None:
         return None
-    if tree.record is None:
-        return f"v=spf1 include:{includes[0]} ~all"
-    if tree.reaches(frozenset(includes)):
-        return None
-    return merged(tree.record, includes[0])
+    record = closed(tree.record)
+    if wanted.includes and not tree.covers(frozenset(wanted.includes)):
+        record = merged(record, _lacking(tree, wanted))
+    return record if record != tree.record else None
+
+
+def _lacking(tree: Node, wanted: Wanted) -> Sequence[str]:
+    ours = [_named(each) for each in wanted.networks if not tree.lists(each)]
+    return [f"include:{wanted.includes[0]}", *ours]
+
+
+def _unlisted(tree: Node, state: State, wanted: Wanted) -> str:
+    """The addresses of ours that a record which is good enough does not name."""
+    if state is not State.PASS:
+        return ""
+    return ", ".join(_named(each) for each in wanted.networks if not tree.lists(each))
+
+
+def _named(network: Network) -> str:
+    """The term that lets a network pass."""
+    text = str(network.network_address) if network.num_addresses == 1 else str(network)
+    return f"ip{network.version}:{text}"
+
+
+def _holds(outer: Network, inner: Network) -> bool:
+    if isinstance(outer, IPv4Network) and isinstance(inner, IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(outer, IPv6Network) and isinstance(inner, IPv6Network):
+        return inner.subnet_of(outer)
+    return False

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from letterhead.actions import held, people, settings
-from letterhead.actions.domains import filled_for
+from letterhead.actions.domains import filled_by, filled_for
 from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
 from letterhead.mail import faults
 from letterhead.mail.gate import Step
@@ -17,7 +17,7 @@ from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES, Filled
 from letterhead.mail.rights import Right
 from letterhead.mail.said import said, spoken
 from letterhead.mail.sender import from_name, sender
-from letterhead.mail.settings import RELAY_PORT, TLS_PORTS, Type
+from letterhead.mail.settings import RELAY_PORT, Type, tls_ports
 from letterhead.mail.standing import next_step, standing
 from letterhead.web import forms
 from letterhead.web.access import SEE_OTHER, Asked, guarded
@@ -212,6 +212,7 @@ async def _page(
         "found": found,
         "edited": edited,
         "form": form or saved,
+        "tls_ports": list(map(str, sorted(tls_ports((form or saved).values["provider"])))),
         "saved": form is None or form.same_as(saved),
         "errors": Errors(errors or {}),
         "note": {note[0]: note[1]},
@@ -247,7 +248,6 @@ def _words(asked: Asked, found: settings.Overview) -> dict[str, Any]:
         "providers": PROVIDERS,
         "relay_suffixes": RELAY_SUFFIXES,
         "relay_port": RELAY_PORT,
-        "tls_ports": sorted(TLS_PORTS),
         "sending_addresses": asked.office.sending_addresses,
     }
 
@@ -276,13 +276,13 @@ async def _saved(asked: Asked) -> Form:
 
 async def _found(asked: Asked, form: Form) -> Filled | None:
     """Which provider is meant: the chosen one, or that of the From address."""
+    dns, email = asked.office.domains.dns, form.values["from_address"].strip()
     if asked.request.query_params.get("by") == "from_address":
-        email = form.values["from_address"].strip()
-        return await filled_for(asked.office.domains.dns, email)
+        return await filled_for(dns, email)
     provider = PROVIDERS.get(form.values["provider"])
     if provider is None:
         raise Invalid([Problem("provider", "unknown", said("Choose a provider from the list."))])
-    return Filled(provider, provider.server)
+    return await filled_by(dns, provider, email)
 
 
 def _by_field(error: Invalid) -> dict[str, str]:
