@@ -14,18 +14,19 @@ from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
-    *("user add", "key create", "check-domain", "explain-reply", "rotate-key", "demo"),
+    *("user add", "key create", "check-domain", "explain-reply", "rotate-key", "demo", "send"),
 ]
 
 
 class Done:
     """A command that has run."""
 
-    def __init__(self, data: Path, *words: str, **settings: str) -> None:
+    def __init__(self, data: Path, *words: str, stdin: str = "", **settings: str) -> None:
         neutral = {key: at for key, at in os.environ.items() if not key.startswith("LETTERHEAD_")}  # noqa: TID251
         done = subprocess.run(
             [sys.executable, "-m", "letterhead", *words],
             env={**neutral, "LETTERHEAD_DATA_DIR": str(data), **settings},
+            input=stdin,
             capture_output=True,
             text=True,
             check=False,

@@ -18,9 +18,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
-from letterhead.actions import people, rotation
+from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
-from letterhead.actions.messages import Intake
+from letterhead.actions.messages import Intake, Request
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.rotation import Rotated
@@ -37,10 +37,11 @@ from letterhead.delivery.sweep import Sweep
 from letterhead.dns import Dns
 from letterhead.egress import Egress, tls_context
 from letterhead.errors import Misconfigured
-from letterhead.mail.letter import Route
+from letterhead.mail.letter import Receipt, Route
 from letterhead.mail.notice import Press
-from letterhead.mail.portal import Ids
+from letterhead.mail.portal import OPERATOR, Ids
 from letterhead.mail.providers import Provider
+from letterhead.mail.raw import RawMessage
 from letterhead.mail.secret import Secret
 from letterhead.mail.sender import Platform
 from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
@@ -118,6 +119,18 @@ async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
         return await (rotation.drop_old(store, ring) if drop_old else rotation.turn(store, ring))
 
 
+async def hand_in(config: Config, slug: str, messages: Sequence[RawMessage]) -> Sequence[str]:
+    """Keep messages of a portal, all or none, beside a service that may run; gives their ids."""
+    async with opened(config) as (database, store):
+        async with store.look_around() as rows:
+            portal = await portals.find(rows, slug, OPERATOR)
+        committer = Committer(database)
+        intake = Intake(committer, lambda _: None, Ids(), _platform(config))  # the sweep wakes
+        async with committer.at_work():
+            kept = await intake.accept(portal, [Request(each) for each in messages], now())
+    return [each.id for each in kept if isinstance(each, Receipt)]
+
+
 def _ring(config: Config) -> Ring:
     """The operator's keys, else those of the file, which is made at the first start."""
     if config.secret_keys:
@@ -140,7 +153,7 @@ class Service:
         self._committer = Committer(database)
         self._settler = Settler(self._outbox)
         self._ways = _ways(config, store.vault)
-        platform = Platform(config.platform_name, config.default_from, config.redirect_all_to)
+        platform = _platform(config)
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
@@ -250,6 +263,10 @@ async def serve(config: Config, announce: Announce) -> None:
 def _reached(config: Config, listening: socket.socket) -> str:
     """Where people reach the pages; a port that the system chose is known only now."""
     return re.sub(":0$", f":{listening.getsockname()[1]}", config.public_url)
+
+
+def _platform(config: Config) -> Platform:
+    return Platform(config.platform_name, config.default_from, config.redirect_all_to)
 
 
 def _make_folder(config: Config) -> None:

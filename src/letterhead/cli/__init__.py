@@ -1,5 +1,6 @@
 """The operator's door: `letterhead ...`."""
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -8,7 +9,7 @@ import typer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from letterhead import __version__
-from letterhead.cli import people, questions, running
+from letterhead.cli import people, questions, running, sending
 from letterhead.errors import Invalid, LetterheadError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(running.app)
 app.add_typer(questions.app)
+app.add_typer(sending.app)
 app.add_typer(people.portal_app, name="portal")
 app.add_typer(people.user_app, name="user")
 app.add_typer(people.key_app, name="key")
@@ -34,7 +36,7 @@ def main() -> NoReturn:
     except typer.Exit as error:
         sys.exit(error.exit_code)
     except typer.TyperException as error:
-        _misused(error.format_message())
+        _misused(error)
     except (typer.Abort, KeyboardInterrupt):
         _fail("stopped", 130)
     except Invalid as error:
@@ -53,12 +55,15 @@ def _version(
         raise typer.Exit
 
 
-def _misused(message: str) -> NoReturn:
+def _misused(error: typer.TyperException) -> NoReturn:
     """Where no command was named, the message is the help."""
+    message = error.format_message()
     if message.startswith("Usage: "):
         print(message, file=sys.stderr)
         sys.exit(2)
-    _fail(message, 2)
+    context = getattr(error, "ctx", None)
+    is_send = context is not None and context.info_name == sending.NAME
+    _fail(message, os.EX_USAGE if is_send else 2)
 
 
 def _fail(message: str, status: int) -> NoReturn:

@@ -8,9 +8,7 @@ import typer
 from letterhead import service
 from letterhead.actions import people, portals
 from letterhead.cli.output import AsJson, print_rows
-from letterhead.mail.portal import Portal, Principal, Role, Scope
-
-PLATFORM = Principal(None, frozenset())  # the operator may do everything
+from letterhead.mail.portal import OPERATOR, Portal, Role, Scope
 
 portal_app = typer.Typer(help="Portals.", no_args_is_help=True)
 user_app = typer.Typer(help="People.", no_args_is_help=True)
@@ -93,7 +91,7 @@ def key_create(
 
 async def _portal(slug: str) -> Portal:
     async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
-        return await portals.find(rows, slug, PLATFORM)
+        return await portals.find(rows, slug, OPERATOR)
 
 
 def _row(portal: Portal) -> dict[str, str]:

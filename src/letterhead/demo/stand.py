@@ -107,7 +107,11 @@ def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Po
             stderr=written,
             text=True,
         )
-    return process, _address(process, log)
+    try:
+        return process, _address(process, log)
+    except RuntimeError:
+        end(process)
+        raise
 
 
 def said_in(log: Path) -> Path:

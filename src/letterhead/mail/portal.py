@@ -62,6 +62,9 @@ class Principal:
         return self.is_platform or scope in self.scopes
 
 
+OPERATOR = Principal(None, frozenset())  # at the command line, and may do everything
+
+
 def portal_problems(slug: str, name: str) -> list[Problem]:
     """Name what keeps a portal from being added."""
     found: list[Problem] = []

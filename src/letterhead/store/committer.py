@@ -1,7 +1,8 @@
 """Group commit: submissions that come at the same time share one flush to disk."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -55,6 +56,16 @@ class Committer:
             await self._arrived.wait()
             group = self._next_group()
             await self._commit(group)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Write what is added meanwhile; for who adds a little and goes."""
+        running = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     def _next_group(self) -> list[_Submission]:
         size = count = 0
