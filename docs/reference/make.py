@@ -39,6 +39,7 @@ COMMANDS = (
     "key create",
     "check-domain",
     "explain-reply",
+    "send",
     "demo",
 )
 
