@@ -54,8 +54,9 @@ def _edit(page: Page) -> None:
     """Change the live settings, and test the new version."""
     page.locator("[name=from_address]").fill(f"sales@{LOGIN.partition('@')[2]}")
     page.get_by_role("button", name="Save", exact=True).last.click()
+    page.get_by_role("button", name="Send Test Email").click()
     page.get_by_label("Send it to").fill("anna@client.example")
-    page.get_by_role("button", name="Send test").click()
+    page.get_by_role("button", name="Send", exact=True).click()
     page.get_by_text(f"{SERVER} accepted the message").wait_for()
 
 

@@ -14,7 +14,14 @@ from letterhead.web.words import LANGUAGES, SOURCE, translated
 
 OTHERS = [each for each in LANGUAGES if each != SOURCE]
 HOLE = re.compile(r"%\(\w+\)s|\{\w+\}|<[^>]+>|%%")
-PLAIN = "Sign out"
+PLAIN = "Choose a provider from the list."
+
+# What somebody sees who sets Email Settings up and gets them going.
+EMAIL_SETTINGS = re.compile(
+    r"|web/templates/(email-settings|parts|room|frame|door|error|sign-in).*"
+    r"|web/(access|forms|app)\.py|web/pages/settings\.py"
+    r"|mail/.*|actions/.*|dns/.*|transports/.*"
+)
 
 
 def catalogue(language: str) -> Catalog:
@@ -32,6 +39,25 @@ def test_every_text_is_in_the_template() -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_catalogue_has_every_text(language: str) -> None:
     assert make.updated(language) == make.path_of(language).read_bytes(), "run `make words`"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_email_settings_are_translated_whole(language: str) -> None:
+    found = catalogue(language)
+    texts = [
+        each
+        for path, rows in make.texts().items()
+        if EMAIL_SETTINGS.fullmatch(path)
+        for each in rows
+    ]
+
+    missing = []
+    for text in texts:
+        message = found.get(text[0] if isinstance(text, tuple) else text)
+        rows = as_rows(message.string) if message else ()
+        if message is None or message.fuzzy or not rows or not all(rows):
+            missing.append(text)
+    assert missing == []
 
 
 @pytest.mark.parametrize("language", OTHERS)

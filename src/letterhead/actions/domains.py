@@ -137,6 +137,7 @@ def _row(domain: str, findings: Findings, verdict: Verdict, now: datetime) -> Ro
         "dmarc": _dmarc(policy, findings),
         "mx": _list(findings.mx),
         "sender_rules": [asdict(each) for each in rules(verdict.state, signs, policy.state)],
+        "asked": list(findings.asked),
         "checked_at": now.isoformat().replace("+00:00", "Z"),
     }
 

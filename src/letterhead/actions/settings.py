@@ -30,6 +30,8 @@ from letterhead.store.settings import Version
 from letterhead.store.store import Desk
 from letterhead.store.vault import Vault
 
+_EARLIER = 3  # versions that the page offers to go back to
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
@@ -37,7 +39,9 @@ class Overview:
 
     live: Version
     next: Version | None
+    earlier: Sequence[Version]  # that were live, the last one first
     proof: Proof | None
+    live_proof: Proof | None
     checklist: Sequence[Check]
     trouble: Trouble | None
     reply: Mapping[str, Any] | None  # of the server, to what failed
@@ -54,7 +58,9 @@ async def look(desk: Desk) -> Overview:
     return Overview(
         live=live,
         next=upcoming,
+        earlier=await desk.settings.earlier(_EARLIER),
         proof=proof,
+        live_proof=await desk.proofs.of(live.number) if upcoming else proof,
         checklist=gate.checklist((await progress(desk))[1]),
         trouble=trouble,
         reply=reply,
@@ -103,7 +109,7 @@ async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | N
     if proof is None or not proof.stands:
         raise Refused(Step.TEST_ACCEPTED.value, said("Send a test mail first."))
     if codes.fits(proof.code_digest, vault, proof.message_id, code):
-        await desk.proofs.confirm(version.number, now)
+        await desk.proofs.confirm(version.number, now, desk.changes.by)
         await desk.changes.note(Change.CONFIRMED, now, {"version": [None, version.number]})
         return None
     await desk.proofs.count_wrong_code(version.number)

@@ -23,6 +23,7 @@ from letterhead.dns.authority import ROOTS, Authority, NoAnswer, NoName, Server
 from letterhead.dns.survey import Survey
 from letterhead.egress import Allowed, is_name_server
 from letterhead.mail import dmarc
+from letterhead.mail.said import said
 from letterhead.mail.spf import Node
 
 log = structlog.get_logger(__name__)
@@ -32,6 +33,7 @@ _ONE_TRY = 2.0  # seconds until the next name server is asked
 _ONE_QUESTION = 5.0
 _WHOLE = 20.0  # seconds for everything about a domain
 
+_OWN = said("the name servers of the domain itself")
 # What cannot be a name at all: DNS is not asked.
 _NO_NAMES = (dns.name.LabelTooLong, dns.name.EmptyLabel, dns.name.NameTooLong, UnicodeError)
 
@@ -45,6 +47,7 @@ class Findings:
     dmarc: Sequence[str] | None
     dmarc_at: str  # the domain or parent that has them
     mx: Sequence[str] | None
+    asked: Sequence[str]  # who answered
 
 
 class Dns:
@@ -94,6 +97,7 @@ class _Question:
     def __init__(self, resolver: dns.asyncresolver.Resolver, authority: Authority | None) -> None:
         self._resolver = resolver
         self._authority = authority
+        self._asked: dict[str, None] = {}
 
     async def look(self, domain: str, selectors: Sequence[str]) -> Findings:
         async with asyncio.TaskGroup() as tasks:
@@ -103,7 +107,9 @@ class _Question:
             servers = tasks.create_task(self.known(domain, "MX"))
         at, records = policy.result()
         by_selector = {name: task.result() for name, task in keys.items()}
-        return Findings(tree.result(), by_selector, records, at, servers.result())
+        return Findings(
+            tree.result(), by_selector, records, at, servers.result(), tuple(self._asked)
+        )
 
     async def _key(self, selector: str, domain: str) -> Sequence[str] | None:
         return await self.known(f"{selector}._domainkey.{domain}", "TXT")
@@ -145,7 +151,9 @@ class _Question:
         if self._authority:
             try:
                 async with asyncio.timeout(_AUTHORITY):
-                    return _texts(await self._authority.rrset(f"{name}.", kind))
+                    found = await self._authority.rrset(f"{name}.", kind)
+                    self._asked[_OWN] = None
+                    return _texts(found)
             except NoAnswer:
                 log.debug("asking a resolver instead", kind=kind)
             except TimeoutError:
@@ -158,9 +166,12 @@ class _Question:
                 f"{name}.", kind, raise_on_no_answer=False, search=False
             )
         except (dns.resolver.NXDOMAIN, *_NO_NAMES) as error:
+            first = self._resolver.nameservers[0]
+            self._asked[getattr(first, "address", str(first))] = None
             raise NoName(name) from error
         except (dns.exception.DNSException, OSError) as error:
             raise NoAnswer(name) from error
+        self._asked[str(answer.nameserver)] = None
         return _texts(answer.rrset)
 
 

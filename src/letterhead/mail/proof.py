@@ -28,6 +28,7 @@ class Proof:
     fault: str | None = None
     accepted: bool | None = None
     confirmed_at: datetime | None = None
+    confirmed_by: str | None = None
 
     @property
     def void(self) -> bool:

@@ -17,11 +17,11 @@ class ChangeRows:
     def __init__(self, connection: AsyncConnection, portal_id: int, by: str) -> None:
         self._connection = connection
         self._portal_id = portal_id
-        self._by = by
+        self.by = by
 
     async def note(self, what: Change, now: datetime, details: Differences | None = None) -> None:
         """Note what is being done."""
-        row = {"portal_id": self._portal_id, "at": now, "who": self._by, "what": what.name.lower()}
+        row = {"portal_id": self._portal_id, "at": now, "who": self.by, "what": what.name.lower()}
         await self._connection.execute(insert(change).values(**row, details=dict(details or {})))
 
     async def find(self, *, before: int | None, limit: int) -> Sequence[Row[Any]]:

@@ -38,8 +38,8 @@ class ProofRows:
         wrong = test.c.wrong_codes + 1
         await self._change(version, {"wrong_codes": wrong})
 
-    async def confirm(self, version: int, now: datetime) -> None:
-        await self._change(version, {"confirmed_at": now})
+    async def confirm(self, version: int, now: datetime, by: str) -> None:
+        await self._change(version, {"confirmed_at": now, "confirmed_by": by})
 
     async def sent_since(self, then: datetime) -> int:
         """How many test mails this portal has sent since `then`."""

@@ -1,6 +1,6 @@
 """A portal's settings: the live version, the next one, and those that were live before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ class Version:
     number: int = 0
     settings: Settings = field(default_factory=DefaultSettings)
     saved_at: datetime | None = None
+    password_at: datetime | None = None  # when its password was typed
     live_since: datetime | None = None
     dns: Mapping[str, Any] | None = None  # what DNS said when it was last asked
 
@@ -57,6 +58,21 @@ class SettingsRows:
         found = Version() if number == 0 else _version(await self._row(number))
         return found if found and (found.number == 0 or found.live_since) else None
 
+    async def earlier(self, limit: int) -> Sequence[Version]:
+        """The versions that were live before, the last one first."""
+        live = await self.live()
+        rows = await self._connection.execute(
+            select(settings)
+            .where(
+                settings.c.portal_id == self._portal_id,
+                settings.c.live_since.is_not(None),
+                settings.c.version != live.number,
+            )
+            .order_by(settings.c.live_since.desc())
+            .limit(limit)
+        )
+        return [found for row in rows if (found := _version(row))]
+
     async def last_default(self) -> Version:
         """The version of type default that was live last, or the platform's route as it comes."""
         rows = await self._connection.execute(
@@ -76,6 +92,7 @@ class SettingsRows:
         edited = await self.next() or await self.live()
         row = await self._row(edited.number)
         sealed = self._sealed(draft, edit, row.sealed_password if row else None)
+        typed = now if isinstance(edit, Secret) else row.password_at if row else None
         number = await self._new_number()
         dns = edited.dns if _same_question(edited.settings, draft) else None
         values = {"version": number, "type": draft.type.value, "fields": asdict(draft)}
@@ -83,6 +100,7 @@ class SettingsRows:
             insert(settings).values(
                 portal_id=self._portal_id,
                 sealed_password=sealed,
+                password_at=typed if sealed else None,
                 saved_at=now,
                 dns=kept(dns),
                 **values,
@@ -175,6 +193,7 @@ def _version(row: Row[Any] | None) -> Version | None:
         number=row.version,
         settings=settings_from(row.type, row.fields),
         saved_at=row.saved_at,
+        password_at=row.password_at,
         live_since=row.live_since,
         dns=told(row.dns),
     )

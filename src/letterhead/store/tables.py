@@ -155,6 +155,7 @@ settings = Table(
     Column("type", String(20), nullable=False),
     Column("fields", JSON, nullable=False),
     Column("sealed_password", LargeBinary),
+    Column("password_at", Moment),  # when the password was typed
     Column("dns", JSON(none_as_null=True)),  # what DNS said when it was last asked
     Column("saved_at", Moment, nullable=False),
     Column("live_since", Moment),  # none: was never live
@@ -176,6 +177,7 @@ test = Table(
     Column("fault", String(64)),
     Column("accepted", Boolean),  # none: no answer yet
     Column("confirmed_at", Moment),
+    Column("confirmed_by", String(254)),
 )
 
 # The domains that a portal has proven to be its own.

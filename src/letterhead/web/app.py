@@ -28,6 +28,9 @@ from letterhead.web.pages import (
     settings,
     suppressions,
 )
+from letterhead.web.pages import (
+    help as help_pages,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,7 @@ SEGMENTS = frozenset(
         "enter",
         "theme",
         "language",
+        "help",
         "portals",
         "static",
     }
@@ -54,7 +58,17 @@ _POLICY = (
 )
 ROUTES: list[Route] = [
     route
-    for page in (entrance, portals, settings, messages, people, keys, suppressions, history)
+    for page in (
+        entrance,
+        help_pages,
+        portals,
+        settings,
+        messages,
+        people,
+        keys,
+        suppressions,
+        history,
+    )
     for route in page.ROUTES
 ]
 _STATUS: dict[type[LetterheadError], tuple[int, str]] = {

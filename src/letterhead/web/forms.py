@@ -17,6 +17,7 @@ from letterhead.mail.settings import (
     Settings,
     SmtpSettings,
     Type,
+    apply_relay_rule,
 )
 
 _TEXTS = ("provider", "server", "port", "login", "from_name", "from_address", "copy_to", "reply_to")
@@ -37,6 +38,13 @@ class Form:
     @property
     def is_smtp(self) -> bool:
         return self.values["type"] == Type.SMTP.value
+
+    @property
+    def typed(self) -> SmtpSettings:
+        """The settings as far as they can be read, with what the relay's rule makes of them."""
+        draft = self.smtp().draft
+        server = draft.server.lower().removesuffix(".")
+        return apply_relay_rule(replace(draft, server=server))
 
     @property
     def edits_password(self) -> bool:

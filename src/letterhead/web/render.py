@@ -45,8 +45,13 @@ def ago(context: Context, at: datetime, now: datetime) -> str:
 def page(name: str, values: Mapping[str, Any], status: int = 200) -> HTMLResponse:
     """Render a template for the `speech` of whoever asked."""
     speech: Speech = values["speech"]
-    text = _templates(speech.language).get_template(name).render(values)
-    return HTMLResponse(text, status, {"Content-Language": speech.language})
+    html = _templates(speech.language).get_template(name).render(values)
+    return HTMLResponse(html, status, {"Content-Language": speech.language})
+
+
+def text(name: str, speech: Speech, values: Mapping[str, Any]) -> str:
+    """Render a template of plain text."""
+    return _templates(speech.language).get_template(name).render({**values, "speech": speech})
 
 
 @cache
@@ -55,7 +60,7 @@ def _templates(language: str) -> Environment:
     made = Environment(
         loader=PackageLoader("letterhead.web"),
         extensions=["jinja2.ext.i18n"],
-        autoescape=select_autoescape(default=True),
+        autoescape=select_autoescape(disabled_extensions=("txt",), default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

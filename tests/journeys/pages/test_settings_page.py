@@ -33,7 +33,7 @@ def test_from_default_to_the_own_server(
     desk.save()
     if provider != "other":
         expect(desk.chip).to_contain_text("DNS missing")
-        expect(desk.button("Send test")).to_be_disabled()
+        expect(desk.button("Send Test Email")).to_be_disabled()
         desk.press("Check DNS")
     expect(desk.chip).to_contain_text("Saved, not tested")
     desk.go_live(mail_server)
@@ -105,11 +105,11 @@ def test_a_typed_server_is_not_overwritten_without_asking(any_desk: Desk) -> Non
 def test_a_test_waits_for_what_is_not_saved(desk: Desk) -> None:
     desk.fill(smtp())
     desk.save()
-    expect(desk.button("Send test")).to_be_enabled()
+    expect(desk.button("Send Test Email")).to_be_enabled()
 
     desk.page.locator("[name=from_address]").fill("sales@client.test")
 
-    expect(desk.button("Send test")).to_be_disabled()
+    expect(desk.button("Send Test Email")).to_be_disabled()
     expect(desk.page.get_by_text("Save first")).to_be_visible()
 
 

@@ -125,7 +125,7 @@ def _of_data(file: IO[bytes], *_: object, **__: object) -> Iterator[Any]:
 
 
 _METHODS: Mapping[str, Callable[..., Any]] = {
-    "web/templates/**/*.html": _of_template,
+    "web/templates/**/*.*": _of_template,
     "**/*.py": extract_python,
     "mail/data/**/*.toml": _of_data,
 }

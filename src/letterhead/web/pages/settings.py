@@ -3,25 +3,23 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from letterhead.actions import held, people, settings
 from letterhead.actions.domains import filled_by, filled_for
 from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
-from letterhead.mail import faults
-from letterhead.mail.gate import Step
+from letterhead.mail.gate import Check, State, Step
 from letterhead.mail.letter import Lane
 from letterhead.mail.proof import CODE_DIGITS
-from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES, Filled
+from letterhead.mail.providers import PROVIDERS, Filled
 from letterhead.mail.rights import Right
 from letterhead.mail.said import said, spoken
-from letterhead.mail.sender import from_name, sender
-from letterhead.mail.settings import RELAY_PORT, Type, tls_ports
-from letterhead.mail.standing import next_step, standing
-from letterhead.web import forms
-from letterhead.web.access import SEE_OTHER, Asked, guarded
+from letterhead.mail.settings import SmtpSettings, tls_ports
+from letterhead.web import forms, overview
+from letterhead.web.access import SEE_OTHER, Asked, guarded, number
 from letterhead.web.forms import Form
+from letterhead.web.pages.help import help_of
 from letterhead.web.render import Errors
 
 Action = Callable[[Asked], Awaitable[None]]
@@ -105,7 +103,7 @@ async def switch_on(asked: Asked) -> None:
 
 async def switch_back(asked: Asked) -> None:
     async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
-        await settings.switch_back(desk, None, asked.now)
+        await settings.switch_back(desk, number(asked.form.get("version", "")), asked.now)
     _wake(asked)
 
 
@@ -162,7 +160,7 @@ async def act(asked: Asked) -> Response:
     try:
         await action(asked)
     except Invalid as error:
-        return await _page(asked, errors=_by_field(error), status=422)
+        return await _page(asked, form, errors=_by_field(error), status=422)
     except LetterheadError as error:
         return await _page(asked, note=(part, spoken(error)), status=409)
     return _back(asked, part)
@@ -174,7 +172,7 @@ async def make_pass(asked: Asked) -> Response:
     made = await people.make_pass(
         office.store, office.public_url, asked.portal, made_by=asked.visitor.email, now=asked.now
     )
-    return await _page(asked, new_pass=made)
+    return await _page(asked, forms.posted(asked.form), new_pass=made)
 
 
 async def revoke_pass(asked: Asked) -> Response:
@@ -182,13 +180,27 @@ async def revoke_pass(asked: Asked) -> Response:
     async with asked.office.store.people() as rows:
         if not await rows.revoke(asked.portal.id, asked.form.get("pass", "")):
             raise NotFound(said("There is no such pass any more."))
-    return _back(asked, "pass")
+    return await _page(asked, forms.posted(asked.form))
+
+
+async def dns_records(asked: Asked) -> Response:
+    """What whoever looks after the DNS needs to know, to be sent to them."""
+    async with asked.office.store.look(asked.portal) as desk:
+        found = await settings.look(desk)
+    edited = (found.next or found.live).settings
+    if not isinstance(edited, SmtpSettings):
+        raise NotFound(said("There is no such page."))
+    shown = overview.shown(asked, found, await _record(asked, found.checklist))
+    name = f"dns-{edited.from_domain}.txt"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return PlainTextResponse(shown["for_dns"], headers=headers)
 
 
 _PATH = "/portals/{slug}/email-settings"
 ROUTES = [
     Route(_PATH, guarded(Right.SEE_SETTINGS, look), methods=["GET"]),
     Route(_PATH, guarded(Right.EDIT_SETTINGS, save), methods=["POST"]),
+    Route(f"{_PATH}/dns-records", guarded(Right.SEE_SETTINGS, dns_records), methods=["GET"]),
     Route(f"{_PATH}/prefill", guarded(Right.EDIT_SETTINGS, prefill), methods=["POST"]),
     Route(f"{_PATH}/make-pass", guarded(Right.SWITCH, make_pass), methods=["POST"]),
     Route(f"{_PATH}/revoke-pass", guarded(Right.SWITCH, revoke_pass), methods=["POST"]),
@@ -208,54 +220,30 @@ async def _page(
         found = await settings.look(desk)
     edited = found.next or found.live
     saved = forms.of(edited.settings)
+    is_saved = form is None or form.same_as(saved)
+    marked = overview.at_fault(found) if is_saved else {}
     values = {
-        "found": found,
-        "edited": edited,
         "form": form or saved,
-        "tls_ports": list(map(str, sorted(tls_ports((form or saved).values["provider"])))),
-        "saved": form is None or form.same_as(saved),
-        "errors": Errors(errors or {}),
+        "typed": (form or saved).typed,
+        "tls_ports": sorted(tls_ports((form or saved).values["provider"])),
+        "saved": is_saved,
+        "errors": Errors({**marked, **(errors or {})}),
         "note": {note[0]: note[1]},
         "filled": more.get("filled"),
-        "record": await _record(asked, found.checklist),
+        "typed_to": asked.form.get("to", ""),
         "code": asked.request.query_params.get("code", "")[:CODE_DIGITS],
         "passes": await _passes(asked),
         "new_pass": more.get("new_pass"),
-        **_words(asked, found),
+        "help_page": help_of((form or saved).values["provider"]),
+        **overview.shown(asked, found, await _record(asked, found.checklist)),
     }
     return asked.page("email-settings.html", values, more.get("status", 200))
 
 
-def _words(asked: Asked, found: settings.Overview) -> dict[str, Any]:
-    """What the page says beside the form."""
-    proof = found.proof
-    failed = proof is not None and proof.accepted is False
-    live = found.live.settings
-    name = from_name(live, asked=None, portal_name=asked.portal.name)
-    return {
-        "standing": standing(
-            found.checklist,
-            found.trouble,
-            ever_saved=found.live.number > 0 or found.next is not None,
-            test_failed=failed,
-        ),
-        "step": next_step(found.checklist),
-        "Step": Step,
-        "Type": Type,
-        "fault": faults.by_code(proof.fault) if proof and proof.fault else None,
-        "trouble_fault": faults.by_code(found.trouble.fault) if found.trouble else None,
-        "live_from": sender(live, asked.office.platform, name=name, reply_to=()).mailbox,
-        "providers": PROVIDERS,
-        "relay_suffixes": RELAY_SUFFIXES,
-        "relay_port": RELAY_PORT,
-        "sending_addresses": asked.office.sending_addresses,
-    }
-
-
-async def _record(asked: Asked, checklist: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
+async def _record(asked: Asked, checklist: Sequence[Check]) -> Mapping[str, Any] | None:
     """The TXT record that proves the domain, where that is asked for."""
     needed = any(
-        each.step is Step.DOMAIN_PROVEN and each.state.value in {"open", "blocked"}
+        each.step is Step.DOMAIN_PROVEN and each.state in {State.OPEN, State.BLOCKED}
         for each in checklist
     )
     return await asked.office.ownership.record(asked.portal) if needed else None

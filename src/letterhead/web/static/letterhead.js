@@ -20,7 +20,7 @@ const typed = (form) =>
 
 function tellUnsaved(form, saved) {
   const unsaved = typed(form) !== saved;
-  for (const button of all("[data-needs-saved]", form)) {
+  for (const button of all("[data-needs-saved]")) {
     button.dataset.gated ??= String(button.disabled);
     button.disabled = unsaved || button.dataset.gated === "true";
   }
@@ -33,7 +33,6 @@ function lockRelay(form) {
   const name = server.value.trim().toLowerCase().replace(/\.$/, "");
   const isRelay = form.dataset.relays.split(" ").some((suffix) => name.endsWith(suffix));
   const hint = document.getElementById("port-hint");
-  hint.dataset.words ??= hint.textContent;
   if (isRelay) port.value = form.dataset.relayPort;
   port.readOnly = isRelay;
   hint.textContent = isRelay ? hint.dataset.relayWords : hint.dataset.words;
@@ -41,26 +40,33 @@ function lockRelay(form) {
 
 function tellEncryption(form) {
   const words = document.getElementById("ssl-words");
-  const tls = form.dataset.tlsPorts.split(" ").includes(form.elements.port.value.trim());
+  const tls = document.getElementById("filled-in").dataset.tlsPorts.split(" ").includes(form.elements.port.value.trim());
   const kind = !form.elements.allow_ssl.checked ? "none" : tls ? "tls" : "starttls";
   words.textContent = words.dataset[kind];
 }
 
+/** What clients will see, as it is typed. */
 function preview(form) {
-  const { from_name: name, from_address: address } = form.elements;
-  all("[data-preview]", form)[0].textContent = `${name.value} <${address.value}>`;
+  for (const part of all("[data-shows]", form)) {
+    part.textContent = form.elements[part.dataset.shows].value.trim() || part.dataset.else || "";
+  }
 }
 
 function watch(form) {
   // Where the server sent typed values back, nothing of them is saved yet.
-  const saved = all("[aria-invalid], [role=alert]", form).length ? "" : typed(form);
+  const saved = form.dataset.saved === "yes" ? typed(form) : "";
+  let leaves = false;
   const look = () => {
     lockRelay(form);
     tellEncryption(form);
     preview(form);
-    if (saved) tellUnsaved(form, saved);
+    tellUnsaved(form, saved);
   };
-  form.addEventListener("input", look);
+  form.addEventListener("input", (event) => {
+    // It is no longer what the provider filled in.
+    if (["server", "port"].includes(event.target.name)) event.target.parentElement.querySelector(".filled")?.remove();
+    look();
+  });
   form.addEventListener("change", look);
   document.addEventListener("htmx:after:swap", look);
   form.addEventListener("keydown", (event) => {
@@ -70,8 +76,12 @@ function watch(form) {
     document.getElementById(button).click();
   });
   form.addEventListener("submit", (event) => {
+    leaves = true;
     const busy = event.submitter?.dataset.busy;
     if (busy) event.submitter.textContent = busy;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (!leaves && typed(form) !== saved) event.preventDefault();
   });
   look();
 }
@@ -80,7 +90,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "Copied";
+  button.textContent = button.dataset.done;
 });
 
 tellZone();

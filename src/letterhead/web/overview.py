@@ -1,0 +1,77 @@
+"""What the Email Settings page shows beside its form, as values for the templates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from letterhead.actions.settings import Overview
+from letterhead.mail import faults
+from letterhead.mail.gate import Step
+from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
+from letterhead.mail.sender import from_name, sender
+from letterhead.mail.settings import RELAY_PORT, Settings, SmtpSettings, Type
+from letterhead.mail.standing import next_step, standing
+from letterhead.web import render
+from letterhead.web.access import Asked
+
+
+def shown(asked: Asked, found: Overview, record: Mapping[str, Any] | None) -> dict[str, Any]:
+    """How the settings stand, and the data that the form offers; `record` proves the domain."""
+    proof = found.proof
+    edited = found.next or found.live
+    values = {
+        "found": found,
+        "edited": edited,
+        "record": record,
+        "standing": standing(
+            found.checklist,
+            found.trouble,
+            ever_saved=found.live.number > 0 or found.next is not None,
+            test_failed=proof is not None and proof.accepted is False,
+        ),
+        "step": next_step(found.checklist),
+        "fault": faults.by_code(proof.fault) if proof and proof.fault else None,
+        "trouble_fault": faults.by_code(found.trouble.fault) if found.trouble else None,
+        "issues": _has_issues(edited.dns),
+        "live_from": _seen_by_clients(asked, found.live.settings),
+        **_DATA,
+        "sending_addresses": asked.office.sending_addresses,
+    }
+    return {**values, "for_dns": _for_dns(asked, edited.settings, values)}
+
+
+def at_fault(found: Overview) -> Mapping[str, str]:
+    """The fields that the failed test marks, else those of what stopped the live connection."""
+    proof = found.proof
+    code = proof.fault if proof and proof.accepted is False else None
+    if found.next is None and found.trouble:
+        code = found.trouble.fault
+    if not code:
+        return {}
+    fault = faults.by_code(code)
+    return dict.fromkeys(fault.fields, fault.title)
+
+
+_DATA: Mapping[str, Any] = {
+    "Step": Step,
+    "Type": Type,
+    "providers": PROVIDERS,
+    "relay_suffixes": RELAY_SUFFIXES,
+    "relay_port": RELAY_PORT,
+}
+
+
+def _has_issues(dns: Mapping[str, Any] | None) -> bool:
+    """Whether receivers find something to object to in the domain's records."""
+    return dns is not None and any(each["state"] == "not_met" for each in dns["sender_rules"])
+
+
+def _seen_by_clients(asked: Asked, settings: Settings) -> Any:  # noqa: ANN401 - a Sender
+    name = from_name(settings, asked=None, portal_name=asked.portal.name)
+    return sender(settings, asked.office.platform, name=name, reply_to=())
+
+
+def _for_dns(asked: Asked, settings: Settings, values: Mapping[str, Any]) -> str:
+    if not isinstance(settings, SmtpSettings):
+        return ""
+    known = {**values, "settings": settings, "portal": asked.portal}
+    return render.text("email-settings/for-dns.txt", asked.speech, known)
