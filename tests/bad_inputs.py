@@ -20,7 +20,7 @@ VALID_NAMES = frozenset(
 )
 
 _TABLE = Path(__file__).with_name("bad_inputs.yaml")
-_OF_OCTETS = frozenset({"mime", "smtp_reply"})
+_OF_OCTETS = frozenset({"mime", "smtp_in", "smtp_reply"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,10 @@ class Config:
     secret_keys_file: Path
     listen: tuple[str, int]
     public_url: str
+    submission_listen: tuple[str, int] | None  # None: off
+    submission_chosen: bool  # whether the operator said so
+    submissions_listen: tuple[str, int] | None  # TLS from the first byte
+    tls: tuple[Path, Path] | None  # certificate and key of our doors; None: we make them
     default_route: Server | None  # None keeps mail in `captured/` of the data folder
     default_limits: Limits  # what the platform's route allows
     default_from: str
@@ -73,6 +77,10 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         secret_keys_file=_file(given, "LETTERHEAD_SECRET_KEYS_FILE") or data_dir / "secret.key",
         listen=listen,
         public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", _address_of(listen), _public_url),
+        submission_listen=_door(given, "LETTERHEAD_SUBMISSION_LISTEN", "127.0.0.1:8587"),
+        submission_chosen="LETTERHEAD_SUBMISSION_LISTEN" in given,
+        submissions_listen=_door(given, "LETTERHEAD_SUBMISSIONS_LISTEN", ""),
+        tls=_tls(given),
         default_route=default_route[0],
         default_limits=default_route[1],
         default_from=_variable(
@@ -109,6 +117,26 @@ def _endpoint(text: str) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) >= 1 << 16:
         raise ValueError(f"{text!r} is not of the form address:port.")
     return host.strip("[]"), int(port)
+
+
+def _door(given: Mapping[str, str], name: str, default: str) -> tuple[str, int] | None:
+    """Where a door listens that can be closed: by an empty value."""
+    return _variable({name: given.get(name, default)}, name, "", _endpoint_or_none)
+
+
+def _endpoint_or_none(text: str) -> tuple[str, int] | None:
+    return _endpoint(text) if text else None
+
+
+def _tls(given: Mapping[str, str]) -> tuple[Path, Path] | None:
+    found = _file(given, "LETTERHEAD_TLS_CERT_FILE")
+    key = _file(given, "LETTERHEAD_TLS_KEY_FILE")
+    if found and key:
+        return found, key
+    if found or key:
+        missing = "LETTERHEAD_TLS_KEY_FILE" if found else "LETTERHEAD_TLS_CERT_FILE"
+        raise Misconfigured(f"{missing}: a certificate and its key go together.")
+    return None
 
 
 def _address_of(listen: tuple[str, int]) -> str:

@@ -2,17 +2,22 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
-from letterhead import service
+from letterhead import listening, service
 from letterhead.config import Config
 from letterhead.egress import Egress, tls_context
 from letterhead.errors import LetterheadError, Unreachable
 from letterhead.mail.reply import Kind
+from letterhead.submission import certificate
+from letterhead.submission.certificate import Identity
 
 # Port 25 is what providers of servers like to block. Any mail server that listens there will do.
 _LISTENS_AT_25 = "gmail-smtp-in.l.google.com"
 _PATIENCE = 5.0  # seconds
+_SOON = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,22 @@ async def _certificates(config: Config) -> tuple[str, str]:
     return "ok", "The certificates that are trusted can be read."
 
 
+async def _own_certificate(config: Config) -> tuple[str, str]:
+    if config.submission_listen is config.submissions_listen is None:
+        return "ok", "No door needs one: SMTP submission is off."
+    host = urlsplit(config.public_url).hostname or "localhost"
+    files = listening.files(config, host, service.now())
+    Identity(files)
+    until = certificate.expires(files)
+    if until < service.now():
+        return "fault", f"It expired on {until:%d %B %Y}: programs that send by SMTP refuse it."
+    if until < service.now() + _SOON:
+        return "warning", f"It expires on {until:%d %B %Y}."
+    if certificate.signs_itself(files):
+        return "warning", "It signs itself: programs that send by SMTP must be told to trust it."
+    return "ok", f"It is good until {until:%d %B %Y}."
+
+
 async def _platform_route(config: Config) -> tuple[str, str]:
     server = config.default_route
     if server is None:
@@ -95,6 +116,7 @@ _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingP
         "database": _database,
         "key": _key,
         "certificates": _certificates,
+        "own certificate": _own_certificate,
         "platform route": _platform_route,
         "dns": _dns,
         "port 25": _port_25,

@@ -7,6 +7,7 @@ The one tree of errors that may leave a module.
     +-- TooLarge        what came in is over a limit of size
     +-- NotFound        there is no such thing here
     +-- Forbidden       whoever asks is known, and may not do this
+        +-- ForeignFrom what is to be sent is from an address that is not the portal's
     +-- Refused         the gate is closed, at a named step
     +-- Conflict        the same key was used for something else
     +-- TooMany         a limit of how often is reached
@@ -54,6 +55,10 @@ class NotFound(LetterheadError):
 
 class Forbidden(LetterheadError):
     """Whoever asks is known, and may not do this."""
+
+
+class ForeignFrom(Forbidden):
+    """What is to be sent is from an address that is not the portal's, which it refuses."""
 
 
 class Refused(LetterheadError):

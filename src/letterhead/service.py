@@ -18,6 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
+from letterhead import listening as sockets
 from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
 from letterhead.actions.messages import Intake, Request
@@ -57,6 +58,8 @@ from letterhead.store.outbox import Outbox
 from letterhead.store.settings import destination
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
+from letterhead.submission import Server as Submission
+from letterhead.submission.certificate import Identity
 from letterhead.transports import capture
 from letterhead.transports.choose import Ways
 from letterhead.web import app as web
@@ -176,19 +179,21 @@ class Service:
             sending_addresses=config.sending_addresses,
             texts=config.texts,
             public_url=config.public_url,
+            submission={},
         )
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then finish what is on the wire."""
         await self._begin()
-        listening = _listen(self._config.listen)
-        reached = _reached(self._config, listening)
-        trial = replace(self.office.trial, public_url=reached)
-        self.office = replace(self.office, public_url=reached, trial=trial)
+        sockets.open_files()
+        listening = sockets.listen("LETTERHEAD_LISTEN", self._config.listen)
+        doors = sockets.submission(self._config)
+        self._open(listening, sockets.ports(doors))
         await self._welcome()
+        self._submission = self._smtp()
         server = _Server(_uvicorn(self._doors()))
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(number, self._stop, server)
         async with asyncio.TaskGroup() as tasks:
             writers = [tasks.create_task(each.run()) for each in (self._committer, self._settler)]
             sweep = Sweep(self._outbox, self._lanes, self._herald, now)
@@ -197,8 +202,12 @@ class Service:
                 tasks.create_task(sweep.run()),
                 tasks.create_task(self._prune.run()),
             ]
-            log.info("serving", port=listening.getsockname()[1])
+            taking = [partial(sockets.take, door=door) for door in doors]
+            smtp = tasks.create_task(self._submission.run(taking, grace=_GRACE))
+            log.info("serving", port=listening.getsockname()[1], **self.office.submission)
             await server.serve(sockets=[listening])
+            self._submission.stop()
+            await smtp
             await self._end(workers)
             for task in writers:
                 task.cancel()
@@ -212,6 +221,22 @@ class Service:
         while await self._outbox.free(now(), everything=True):
             pass
         await self._connections.forget_platform(now())
+
+    def _open(self, listening: socket.socket, submission: Mapping[str, int]) -> None:
+        """Tell the office where it is reached: ports that the system chose are known only now."""
+        reached = _reached(self._config, listening)
+        trial = replace(self.office.trial, public_url=reached)
+        self.office = replace(self.office, public_url=reached, trial=trial, submission=submission)
+
+    def _smtp(self) -> Submission:
+        """The door for programs that speak SMTP."""
+        host = urlsplit(self.office.public_url).hostname or "localhost"
+        identity = Identity(sockets.files(self._config, host, now()))
+        return Submission(self.office, identity, _ehlo(self._config))
+
+    def _stop(self, server: "_Server") -> None:
+        server.stop()
+        self._submission.stop()
 
     async def _welcome(self) -> None:
         """Say how the first operator comes in, as long as nobody can sign in."""
@@ -250,8 +275,12 @@ class Service:
             clock=now,
         )
 
-    def _counts(self) -> dict[str, int]:
-        return {"accepted": self._committer.accepted, **self._settler.counts}
+    def _counts(self) -> Mapping[str, Mapping[str, int]]:
+        return {
+            "recipients": {"accepted": self._committer.accepted, **self._settler.counts},
+            "submission": self._submission.counts,
+            "submission_sessions": {"open": self._submission.sessions},
+        }
 
 
 async def serve(config: Config, announce: Announce) -> None:
@@ -297,21 +326,6 @@ def _uvicorn(app: object) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=int(_GRACE),
     )
-
-
-def _listen(address: tuple[str, int]) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(address)
-    except OSError as error:
-        listening.close()
-        message = (
-            f"LETTERHEAD_LISTEN: cannot listen on {address[0]}:{address[1]}: {error.strerror}."
-        )
-        raise Misconfigured(message) from error
-    return listening
 
 
 def _networks(config: Config) -> Sequence[Network]:

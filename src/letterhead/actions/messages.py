@@ -21,8 +21,9 @@ from letterhead.store.committer import Committer
 from letterhead.store.messages import Found
 from letterhead.store.store import Desk
 
-_LARGE = 256 * 1024  # bytes of attachments from which on a message is made off the event loop
+LARGE = 256 * 1024  # bytes from which on a message is made or read off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
+KEY_REUSED = Conflict("This idempotency key was used for another request.")
 _MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
 
 
@@ -74,10 +75,7 @@ class Intake:
             content=content,
             again_of=row.id,
         )
-        kept = (await self._keep([letter]))[0]
-        if isinstance(kept, KeyReused):
-            raise Conflict(said("A new message has no idempotency key."))
-        return kept
+        return receipt((await self._keep([letter]))[0])
 
     async def _keep(self, letters: Sequence[Letter]) -> list[Receipt | KeyReused]:
         kept = await self.committer.add(letters)
@@ -96,10 +94,15 @@ class Intake:
         )
 
     def _raw(self, portal: Portal, message: RawMessage, now: datetime) -> Letter:
-        people = (*message.to, *message.cc, *message.bcc)
-        blank = self._blank(portal, rules.once(people), now)
+        people = rules.once((*message.to, *message.cc, *message.bcc))
+        business = message.message_class is MessageClass.BUSINESS
+        blank = self._blank(portal, people, now, copied=business)
         return replace(
-            blank, subject=message.subject, reply_to=message.reply_to, content=message.content
+            blank,
+            message_class=message.message_class,
+            subject=message.subject,
+            reply_to=message.reply_to,
+            content=message.content,
         )
 
     async def _composed(self, portal: Portal, message: Message, now: datetime) -> Letter:
@@ -145,6 +148,19 @@ class Intake:
         )
 
 
+def receipt(kept: Receipt | KeyReused) -> Receipt:
+    """The receipt; Conflict if the idempotency key belongs to another message."""
+    if isinstance(kept, KeyReused):
+        raise KEY_REUSED
+    return kept
+
+
+def demand_class(message_class: MessageClass, *, by_platform: bool) -> None:
+    """Forbidden if whoever asks may not send messages of this class."""
+    if message_class is not MessageClass.BUSINESS and not by_platform:
+        raise Forbidden(said("Messages of class system need a platform key."))
+
+
 async def get(desk: Desk, message_id: str) -> Found:
     """Find one message of the portal."""
     found = await desk.messages.get(message_id)
@@ -178,8 +194,7 @@ async def repeatable(desk: Desk, message_id: str, *, by_platform: bool) -> tuple
     """A message that may be sent again, and its bytes."""
     found = await get(desk, message_id)
     kind = found.message.message_class
-    if kind != MessageClass.BUSINESS.value and not by_platform:
-        raise Forbidden(said("Messages of class system need a platform key."))
+    demand_class(MessageClass(kind), by_platform=by_platform)
     if kind == MessageClass.TEST.value:
         raise Conflict(said("A test mail is not sent again: send another test."))
     return found, await content(desk, message_id)
@@ -208,7 +223,7 @@ async def resolve(
 
 
 async def _bytes(message: Message, now: datetime) -> bytes:
-    if sum(len(each.content) for each in message.attachments) > _LARGE:
+    if sum(len(each.content) for each in message.attachments) > LARGE:
         return await asyncio.to_thread(mime.compose, message, date=now)
     return mime.compose(message, date=now)
 

@@ -1,6 +1,6 @@
 """What every door works with: the store, and the actions that need more than it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,3 +32,4 @@ class Office:
     texts: Texts
     sending_addresses: Sequence[str]  # ours, for the connectors of relays
     public_url: str  # where people reach the pages
+    submission: Mapping[str, int]  # ports for SMTP, by how they are encrypted; empty: off

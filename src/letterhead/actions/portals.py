@@ -5,10 +5,12 @@ from datetime import datetime
 
 from letterhead.errors import Invalid, NotFound, Problem
 from letterhead.mail import address
+from letterhead.mail.change import Change
 from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
 from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.store.portals import PlatformRows
+from letterhead.store.store import Desk
 
 
 async def add(rows: PlatformRows, slug: str, name: str, now: datetime) -> Portal:
@@ -34,6 +36,13 @@ async def visible(
         return await rows.portals(after=after, limit=limit)
     own = await rows.portal_by_id(asking.portal_id)
     return [own] if own and own.slug > after else []
+
+
+async def refuse_foreign_from(desk: Desk, now: datetime, *, refuses: bool) -> None:
+    """Refuse mail that comes by SMTP from an address not its own, or replace its From."""
+    before = desk.portal.refuses_foreign_from
+    await desk.settings.refuse_foreign_from(refuses=refuses)
+    await desk.changes.note(Change.FOREIGN_FROM, now, {"refuses_foreign_from": [before, refuses]})
 
 
 async def issue_key(

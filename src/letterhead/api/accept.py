@@ -11,6 +11,7 @@ import pydantic_core
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
+from letterhead.actions.messages import KEY_REUSED, demand_class, receipt
 from letterhead.actions.messages import Request as Asked
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, acting, allow
@@ -18,17 +19,16 @@ from letterhead.api.body import demand_type, merged, octets, parse
 from letterhead.api.errors import problem
 from letterhead.api.mail import BATCH, BatchBody, MessageBody, Reading
 from letterhead.api.openapi import takes
-from letterhead.errors import Conflict, Forbidden, Invalid, LetterheadError, Problem
+from letterhead.errors import Invalid, LetterheadError, Problem
 from letterhead.mail import message as rules
 from letterhead.mail import raw as raw_messages
 from letterhead.mail.letter import KeyReused, Receipt
-from letterhead.mail.message import Message, MessageClass
+from letterhead.mail.message import Message
 from letterhead.mail.portal import Principal, Scope
 
 router = APIRouter(tags=["messages"])
 
 JSON, RFC822 = "application/json", "message/rfc822"
-_KEY_LIMIT = 255
 
 MaySend = Annotated[Principal, Depends(allow(Scope.SEND))]
 
@@ -56,7 +56,7 @@ async def accept(request: Request, office: OfficeOf, asking: MaySend) -> Respons
         asked = Asked(raw_messages.read(body, date=now), key.value, key.digest)
     else:
         asked = Asked(_message(body, asking, now), key.value, key.digest)
-    return _answer((await office.intake.accept(portal, [asked], now))[0])
+    return _answer(receipt((await office.intake.accept(portal, [asked], now))[0]))
 
 
 @router.post("/messages/batch", status_code=202, openapi_extra=takes(BatchBody))
@@ -87,8 +87,7 @@ def _checked(
     problems = merged([*unread], reading.problems)
     if problems := merged(problems, rules.problems(message, now)):
         raise Invalid(problems)
-    if message.message_class is MessageClass.SYSTEM and not asking.is_platform:
-        raise Forbidden("Messages of class system need a platform key.")
+    demand_class(message.message_class, by_platform=asking.is_platform)
     return message
 
 
@@ -138,17 +137,14 @@ def _key(request: Request, body: bytes) -> Key:
     value = request.headers.get("idempotency-key")
     if value is None:
         return Key(None, None)
-    if not 0 < len(value) <= _KEY_LIMIT or not value.isprintable():
-        message = f"Send 1 to {_KEY_LIMIT} visible characters."
+    if message := rules.key_problem(value):
         raise Invalid([Problem("Idempotency-Key", "invalid", message)])
     kind = request.headers.get("content-type", "")
     path = request.url.path
     return Key(value, hashlib.sha256(f"{path}\n{kind}\n".encode() + body).hexdigest())
 
 
-def _answer(kept: Receipt | KeyReused) -> Response:
-    if isinstance(kept, KeyReused):
-        raise KEY_REUSED
+def _answer(kept: Receipt) -> Response:
     headers = {"Idempotent-Replayed": "true"} if kept.replayed else None
     return JSONResponse(show.receipt(kept), status_code=202, headers=headers)
 
@@ -161,6 +157,3 @@ def _item(answer: Receipt | KeyReused | LetterheadError) -> dict[str, Any]:
             return {"problem": problem(KEY_REUSED)}
         case _:
             return {"problem": problem(answer)}
-
-
-KEY_REUSED = Conflict("This idempotency key was used for another request.")

@@ -26,8 +26,8 @@ async def principal(request: Request) -> Principal:
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not shown.strip():
         raise Unauthorized("Send the header Authorization: Bearer KEY.")
-    async with office(request).store.look_around() as rows:
-        found = await rows.principal(shown.strip())
+    asked = office(request)
+    found = await asked.store.recognise(shown.strip(), asked.clock())
     if found is None:
         raise Unauthorized("This key is not known, or it was revoked.")
     return found

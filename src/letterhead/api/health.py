@@ -1,11 +1,11 @@
 """Whether the service is well, for load balancers and for people who look after it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from letterhead.api.access import OfficeOf
@@ -13,7 +13,13 @@ from letterhead.errors import LetterheadError
 
 router = APIRouter(tags=["health"])
 
-Counts = Callable[[], Mapping[str, int]]
+Counts = Callable[[], Mapping[str, Mapping[str, int]]]  # families, by outcome
+
+_FAMILIES: Mapping[str, tuple[type[CounterMetricFamily | GaugeMetricFamily], str]] = {
+    "recipients": (CounterMetricFamily, "Recipients by outcome since the start."),
+    "submission": (CounterMetricFamily, "Messages and sign-ins by SMTP since the start."),
+    "submission_sessions": (GaugeMetricFamily, "Connections by SMTP at the moment."),
+}
 
 
 @router.get("/healthz")
@@ -22,7 +28,8 @@ async def healthz(office: OfficeOf) -> Response:
     Whether the operator must act: `red` and 503 if so, with `problems` in words.
 
     Mail is taken all the same (see /readyz). `captures` says that the platform's mail is kept and
-    does not leave, `redirects_to` that every mail goes to one address.
+    does not leave, `redirects_to` that every mail goes to one address, `submission` on which ports
+    mail is taken by SMTP.
     """
     try:
         problems = await office.store.problems()
@@ -33,6 +40,7 @@ async def healthz(office: OfficeOf) -> Response:
         "problems": problems,
         "captures": office.captures,
         "redirects_to": office.platform.redirect_all_to or None,
+        "submission": office.submission,
     }
     return JSONResponse(shown, status_code=503 if problems else 200)
 
@@ -51,7 +59,7 @@ async def readyz(office: OfficeOf) -> Response:
 def metrics(counts: Counts) -> APIRouter:
     """The route that shows what was counted since the start, for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_Recipients(counts))
+    registry.register(_Counted(counts))
     counted = APIRouter(tags=["health"])
 
     @counted.get("/metrics")
@@ -62,16 +70,16 @@ def metrics(counts: Counts) -> APIRouter:
     return counted
 
 
-class _Recipients(Collector):
-    """Recipients by what became of them."""
+class _Counted(Collector):
+    """What was counted, in families of Prometheus."""
 
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
 
-    def collect(self) -> list[CounterMetricFamily]:
-        family = CounterMetricFamily(
-            "letterhead_recipients", "Recipients by outcome since the start.", labels=["outcome"]
-        )
-        for outcome, count in self._counts().items():
-            family.add_metric([outcome], count)
-        return [family]
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        for name, counted in self._counts().items():
+            made, text = _FAMILIES[name]
+            family = made(f"letterhead_{name}", text, labels=["outcome"])
+            for outcome, count in counted.items():
+                family.add_metric([outcome], count)
+            yield family

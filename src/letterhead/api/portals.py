@@ -1,5 +1,6 @@
 """Portals and their keys."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -8,7 +9,7 @@ from pydantic import Field
 from letterhead.actions import people, portals
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, allow, named_portal
-from letterhead.api.body import Body, merged, read
+from letterhead.api.body import Body, merged, read, read_strictly
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
@@ -30,6 +31,12 @@ class KeyBody(Body):
 
     name: str = "API key"
     scopes: list[str] = Field(default_factory=lambda: [Scope.SEND.value, Scope.READ.value])
+
+
+class SubmissionBody(Body):
+    """What becomes of mail that comes by SMTP from another address than the portal's."""
+
+    refuses_foreign_from: bool | None = None
 
 
 class SessionBody(Body):
@@ -73,6 +80,22 @@ async def find(
 async def get(portal: Annotated[Portal, Depends(named_portal(Scope.READ))]) -> show.Json:
     """One portal."""
     return show.portal(portal)
+
+
+@router.put("/portals/{slug}/submission", openapi_extra=takes(SubmissionBody))
+async def submission(
+    request: Request,
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(Scope.SETTINGS))],
+) -> show.Json:
+    """Refuse mail that comes by SMTP from an address not the portal's, or replace its From."""
+    body = await read_strictly(request, SubmissionBody)
+    if body.refuses_foreign_from is None:
+        raise Invalid([Problem("refuses_foreign_from", "required", "Send true or false.")])
+    refuses = body.refuses_foreign_from
+    async with office.store.portal(portal) as desk:
+        await portals.refuse_foreign_from(desk, office.clock(), refuses=refuses)
+    return show.portal(replace(portal, refuses_foreign_from=refuses))
 
 
 @router.post("/portals/{slug}/keys", status_code=201, openapi_extra=takes(KeyBody))

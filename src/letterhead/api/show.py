@@ -33,6 +33,7 @@ def portal(found: Portal) -> Json:
         "name": found.name,
         "created_at": moment(found.created_at),
         "type": found.live.type.value,
+        "refuses_foreign_from": found.refuses_foreign_from,
     }
 
 
@@ -43,6 +44,7 @@ def key(row: Any) -> Json:  # noqa: ANN401 - a row
         "name": row.name,
         "scopes": row.scopes,
         "created_at": moment(row.created_at),
+        "last_used_at": moment(row.last_used_at),
     }
 
 

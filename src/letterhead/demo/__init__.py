@@ -8,7 +8,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from letterhead.demo.journey import Journey, Unexpected
+from letterhead.demo.journey import SLUG, Journey, Unexpected
 from letterhead.demo.stand import Stand, stand
 from letterhead.demo.tally import Tally
 
@@ -32,6 +32,9 @@ def run(messages: int, *, stay: bool) -> int:
                 console.print(f"The service goes on until Ctrl-C. Its pages: {where.address}")
                 console.print(f"Sign in as {OPERATOR} with the password {password}")
                 console.print(f"Its platform key: {where.key}")
+                console.print(
+                    f"SMTP: {where.submission} with STARTTLS, user {SLUG}, password: that key"
+                )
             print("demo: ok", flush=True)
             _wait(until_stopped=stay)
     except (Unexpected, RuntimeError, OSError, httpx.HTTPError) as error:

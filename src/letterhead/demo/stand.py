@@ -36,6 +36,7 @@ class Stand:
     journal: Path
     mailbox: Path
     set_up: str  # the link that makes the first operator
+    submission: str  # address and port for SMTP
     service: subprocess.Popen[str]
     upstream: subprocess.Popen[str]
 
@@ -68,6 +69,7 @@ def stand(database_url: str = "") -> Iterator[Stand]:
             password=password,
             journal=folder / "journal",
             mailbox=mailbox,
+            submission=f"127.0.0.1:{_said(folder / 'log', 'starttls')}",
             set_up=_SET_UP.findall(said_in(folder / "log").read_text("utf-8"))[0],
             service=service,
             upstream=upstream,
@@ -102,7 +104,7 @@ def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Po
     with log.open("a", encoding="utf-8") as written, said_in(log).open("w") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "letterhead", "serve"],
-            env={**inherited, **settings},
+            env={**inherited, "LETTERHEAD_SUBMISSION_LISTEN": "127.0.0.1:0", **settings},
             stdout=said,
             stderr=written,
             text=True,
@@ -147,17 +149,18 @@ def _address(process: subprocess.Popen[str], log: Path) -> str:
     """The service says in its log where it listens."""
     ends = time.monotonic() + _START
     while time.monotonic() < ends and process.poll() is None:
-        if (port := _port(log)) and _answers(address := f"http://127.0.0.1:{port}"):
+        if (port := _said(log, "port")) and _answers(address := f"http://127.0.0.1:{port}"):
             return address
         time.sleep(0.05)
     last = log.read_text("utf-8").strip().splitlines()[-1:]
     raise RuntimeError(f"The service did not start: {' '.join(last)}")
 
 
-def _port(log: Path) -> int | None:
+def _said(log: Path, port: str) -> int | None:
+    """A port that the service names when it starts."""
     for line in reversed(log.read_text("utf-8").splitlines()):
         if line.startswith("{") and (entry := json.loads(line))["event"] == "serving":
-            return int(entry["port"])
+            return int(entry[port])
     return None
 
 

@@ -60,6 +60,11 @@ def address(text: str) -> str:
     return found
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two addresses lead to one mailbox; ValueError as in `address`."""
+    return address(one).lower() == address(other).lower()
+
+
 def domain(text: str) -> str:
     """Read the domain of an address: a name with a dot, folded to its ASCII form (RFC 5891)."""
     try:

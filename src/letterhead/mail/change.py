@@ -16,6 +16,7 @@ class Change(StrEnum):
     CONFIRMED = "confirmed that the test mail arrived"
     SWITCHED_ON = "switched a version on"
     SWITCHED_BACK = "went back to a version"
+    FOREIGN_FROM = "chose what happens to mail from other addresses"
     FALLBACK = "chose what happens while mail is held"
     RESUMED = "let the connection try again"
     RELEASED = "released held mail"

@@ -14,6 +14,7 @@ MESSAGE_LIMIT = 25 * 1024 * 1024  # octets of texts and files
 RECIPIENTS = 100
 HEADERS_LIMIT = 64 * 1024  # octets of all fields that the caller sets
 ATTACHMENTS = 100
+KEY_LIMIT = 255  # characters of an idempotency key
 METADATA_LIMIT = 4096  # characters of all names and values
 SEND_AT_LIMIT = timedelta(days=366)
 
@@ -97,6 +98,13 @@ def problems(message: Message, now: datetime) -> list[Problem]:
         *_attachment_problems(message.attachments),
         *_other_problems(message, now),
     ]
+
+
+def key_problem(key: str) -> str | None:
+    """Say why this cannot be an idempotency key, if so."""
+    if not 0 < len(key) <= KEY_LIMIT or not key.isprintable():
+        return f"Send 1 to {KEY_LIMIT} visible characters."
+    return None
 
 
 def recipient_problems(boxes: Sequence[Mailbox]) -> Iterable[Problem]:

@@ -4,7 +4,7 @@ import random
 import re
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from letterhead.errors import Problem
@@ -13,6 +13,7 @@ from letterhead.mail.said import said
 from letterhead.mail.settings import DefaultSettings, Settings
 
 NAME_LIMIT = 200
+USE_NOTED = timedelta(minutes=1)
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -45,14 +46,21 @@ class Portal:
     created_at: datetime
     live_version: int = 0
     live: Settings = field(default_factory=DefaultSettings)
+    refuses_foreign_from: bool = False  # what comes by SMTP must be from its own address
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: the platform (`portal_id` is None), or a portal with the scopes of its key."""
+    """
+    Who asks: the platform (`portal_id` is None), or a portal with the scopes of its key.
+
+    `key_id` and `last_used` are those of the key that was shown, where there was one.
+    """
 
     portal_id: int | None
     scopes: frozenset[Scope]
+    key_id: int | None = None
+    last_used: datetime | None = None
 
     @property
     def is_platform(self) -> bool:
@@ -60,6 +68,10 @@ class Principal:
 
     def may(self, scope: Scope) -> bool:
         return self.is_platform or scope in self.scopes
+
+    def is_news(self, now: datetime) -> bool:
+        """Whether it is worth writing down that the key was used: once a minute."""
+        return self.last_used is None or now - self.last_used >= USE_NOTED
 
 
 OPERATOR = Principal(None, frozenset())  # at the command line, and may do everything

@@ -1,19 +1,25 @@
 """A message that comes as bytes: vetted, its recipients read, our own fields taken out."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.errors import HeaderParseError
-from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
 from typing import Any
 
 from letterhead.errors import Invalid, Problem, TooLarge
-from letterhead.mail import address, header
+from letterhead.mail import address, header, international
 from letterhead.mail.address import Mailbox
-from letterhead.mail.message import HEADERS_LIMIT, MESSAGE_LIMIT, recipient_problems
+from letterhead.mail.message import (
+    HEADERS_LIMIT,
+    MESSAGE_LIMIT,
+    MessageClass,
+    key_problem,
+    recipient_problems,
+)
+from letterhead.mail.parsing import parsed
 from letterhead.mail.said import spoken
 
 LINE_LIMIT = 998  # octets without the line end (RFC 5322, section 2.1.1)
@@ -27,6 +33,7 @@ _ONCE = frozenset(
         *("from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date"),
         *("message-id", "in-reply-to", "references", "mime-version", "content-type"),
         *("content-transfer-encoding", "content-disposition", "content-id"),
+        *("x-letterhead-class", "x-letterhead-idempotency-key"),
     }
 )
 _OF_ADDRESSES = frozenset({"from", "sender", "reply-to", "to", "cc", "bcc"})
@@ -38,23 +45,27 @@ _OURS = re.compile(
     r"from|sender|reply-to|bcc|message-id|return-path|received|resent-.*|dkim-.*|x-letterhead-.*"
 )
 _FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _LONG = re.compile(rb"[^\n]{1000}")  # with the CR of the line's end
 _MARK = re.compile(
     rb"^--(?P<line>[^\r\n]{1,200})|^content-type:[ \t]*multipart/(?P<rest>(?:[^\r\n]|\r\n[ \t])*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_DATE = re.compile(rb"^Date[ \t]*:(?:[^\r\n]|\r\n[ \t])*\r\n", re.IGNORECASE | re.MULTILINE)
 _BOUNDARY = re.compile(
     rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE
 )
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
-_registry = HeaderRegistry()
+_CLASSES = (MessageClass.BUSINESS.value, MessageClass.SYSTEM.value)  # that may be asked for
 
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A message that came as bytes; `content` has no From, Reply-To and Bcc any more."""
+    """
+    A message that came as bytes; `content` has no From, Reply-To and Bcc any more.
+
+    What came by SMTP has everybody of its envelope in `bcc`: To and Cc are for people to read.
+    """
 
     to: Sequence[Mailbox]
     cc: Sequence[Mailbox]
@@ -62,6 +73,9 @@ class RawMessage:
     subject: str
     reply_to: tuple[Mailbox, ...]
     content: bytes
+    sender: str = ""  # the address in From
+    message_class: MessageClass = MessageClass.BUSINESS
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +93,9 @@ def read(raw: bytes, *, date: datetime) -> RawMessage:
 
     Invalid names each field that is not right; TooLarge is for one over 25 MB.
     """
-    if len(raw) > MESSAGE_LIMIT:
-        raise TooLarge(f"A message has at most {MESSAGE_LIMIT >> 20} MB.")
-    fields, body = _split(_with_line_ends(raw))
-    _check_parts(body, fields)
-    _check_addresses(fields)
+    if b"\r" not in raw:
+        raw = raw.replace(b"\n", b"\r\n")
+    fields, body = _vetted(raw)
     reading = _Reading(fields)
     message = RawMessage(
         to=reading.mailboxes("to"),
@@ -97,25 +109,69 @@ def read(raw: bytes, *, date: datetime) -> RawMessage:
     return message
 
 
-def _with_line_ends(raw: bytes) -> bytes:
-    """The message with CRLF; a file with LF alone is converted, a mixture is ambiguous."""
-    if b"\r" not in raw:
-        raw = raw.replace(b"\n", b"\r\n")
-    if _BARE.search(raw):
-        raise _invalid("body", "line_ends", "Line ends are CRLF throughout, or LF throughout.")
+def read_submitted(raw: bytes, recipients: Sequence[str], *, date: datetime) -> RawMessage:
+    """
+    Read a message that came by SMTP to the `recipients` of its envelope.
+
+    Its header may be in UTF-8 (RFC 6532), and is encoded then. Invalid and TooLarge as in `read`.
+    """
+    fields, body = _vetted(raw, utf8=True)
+    reading = _Reading(fields)
+    message = RawMessage(
+        to=(),
+        cc=(),
+        bcc=tuple(map(Mailbox, recipients)),
+        subject=reading.subject(),
+        reply_to=reading.mailboxes("reply-to"),
+        content=_content(fields, body, date),
+        sender=reading.sender(),
+        message_class=reading.message_class(),
+        idempotency_key=reading.idempotency_key(),
+    )
+    reading.check(message)
+    return message
+
+
+def digest(message: RawMessage) -> str:
+    """What a repetition of the message has in common with it: all but date, id and boundaries."""
+    content = _DATE.sub(b"", message.content, count=1)
+    for at, boundary in enumerate(_boundaries(content)):
+        content = content.replace(boundary, b"=_%d" % at)
+    people = sorted(each.email.lower() for each in (*message.to, *message.cc, *message.bcc))
+    whole = "\n".join([message.message_class, *people, ""]).encode() + content
+    return hashlib.sha256(whole).hexdigest()
+
+
+def _vetted(raw: bytes, *, utf8: bool = False) -> tuple[list[_Field], bytes]:
+    """Header fields and body of a message that keeps every limit."""
+    if len(raw) > MESSAGE_LIMIT:
+        raise TooLarge(f"A message has at most {MESSAGE_LIMIT >> 20} MB.")
+    fields, body = _split(_checked(raw), utf8=utf8)
+    _check_parts(body, fields)
+    _check_addresses(fields)
+    return [each if each.octets.isascii() else _encoded(each) for each in fields], body
+
+
+def _checked(raw: bytes) -> bytes:
+    """The message, whose lines end with CRLF and are not too long; the last one is ended."""
+    ends = raw.count(b"\r\n")
+    if raw.count(b"\r") != ends or raw.count(b"\n") != ends:
+        raise _invalid("body", "line_ends", "A line ends with CRLF: no bare CR, no bare LF.")
+    if b"\0" in raw:
+        raise _invalid("body", "nul", "A message holds no NUL.")
     raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
     if _LONG.search(raw):
         raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
     return raw
 
 
-def _split(raw: bytes) -> tuple[list[_Field], bytes]:
+def _split(raw: bytes, *, utf8: bool) -> tuple[list[_Field], bytes]:
     """Header fields, and the rest with the empty line in front."""
     end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n") + 2
     top = raw[:end] if end != 1 else raw
     if len(top) > HEADERS_LIMIT:
         raise _invalid("headers", "too_large", f"The header has at most {HEADERS_LIMIT} octets.")
-    if not top.isascii() or b"\0" in top:
+    if not top.isascii() and not (utf8 and _is_utf8(top)):
         message = "The header holds octets that are not ASCII: encode them by RFC 2047."
         raise _invalid("headers", "not_ascii", message)
     return _fields(top), raw[len(top) :] or b"\r\n"
@@ -129,9 +185,25 @@ def _fields(top: bytes) -> list[_Field]:
         if match is None:
             raise _invalid("headers", "malformed", f"Line {_line(top, at)} is no header field.")
         at = match.end()
-        value = match[2].replace(b"\r\n", b"").strip().decode("ascii")
+        value = match[2].replace(b"\r\n", b"").strip().decode("utf-8")
         found.append(_Field(match[1].decode("ascii").lower(), value, match[0]))
     return found
+
+
+def _is_utf8(top: bytes) -> bool:
+    try:
+        return bool(top.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _encoded(field: _Field) -> _Field:
+    """The field in ASCII; its value stays as people read it."""
+    name = field.octets.partition(b":")[0].rstrip().decode("ascii")
+    try:
+        return replace(field, octets=international.field(name, field.value))
+    except ValueError as error:
+        raise _invalid(field.name, "not_ascii", str(error)) from error
 
 
 def _check_parts(body: bytes, fields: Sequence[_Field]) -> None:
@@ -184,15 +256,33 @@ class _Reading:
         return tuple(self._mailboxes(name, self._values.get(name, "")))
 
     def subject(self) -> str:
-        text = _parsed("subject", self._values.get("subject", ""))
+        text = parsed("subject", self._values.get("subject", ""))
         return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))[: header.VALUE_LIMIT]
+
+    def sender(self) -> str:
+        """The address in From, as it stands: it is replaced, so that it need not be a good one."""
+        return next(iter(self._specs("from")), "")
+
+    def message_class(self) -> MessageClass:
+        found = self._values.get("x-letterhead-class", MessageClass.BUSINESS.value).lower()
+        if found in _CLASSES:
+            return MessageClass(found)
+        message = f"Choose {' or '.join(_CLASSES)}."
+        self._problems.append(Problem("x-letterhead-class", "unknown", message))
+        return MessageClass.BUSINESS
+
+    def idempotency_key(self) -> str | None:
+        key = self._values.get("x-letterhead-idempotency-key")
+        if key is not None and (message := key_problem(key)):
+            self._problems.append(Problem("x-letterhead-idempotency-key", "invalid", message))
+        return key
 
     def check(self, message: RawMessage) -> None:
         """Invalid if there is anything that is not right."""
-        senders = self.mailboxes("from")
+        senders = self._specs("from")
         if len(senders) > 1:
             self._problems.append(Problem("from", "invalid", "From holds one address."))
-        self._check_sender({_domain(each) for each in senders})
+        self._check_sender(set(map(_domain, senders)))
         everybody = (*message.to, *message.cc, *message.bcc)
         if not self._problems:
             self._problems += recipient_problems(everybody)
@@ -200,18 +290,25 @@ class _Reading:
             raise Invalid(self._problems)
 
     def _check_sender(self, domains: set[str]) -> None:
-        if any(_domain(each) not in domains for each in self.mailboxes("sender")):
+        if any(_domain(each) not in domains for each in self._specs("sender")):
             message = "Sender is of another domain than From."
             self._problems.append(Problem("sender", "invalid", message))
 
-    def _mailboxes(self, name: str, value: str) -> Iterable[Mailbox]:
+    def _specs(self, name: str) -> list[str]:
+        """The addresses of a field that nobody is written to by: a list, good ones or not."""
+        return [each.addr_spec for each in self._addresses(name, self._values.get(name, ""))]
+
+    def _addresses(self, name: str, value: str) -> Sequence[Any]:
         if not value:
-            return
-        parsed = _parsed(name, value)
-        if parsed is None or parsed.defects:
+            return ()
+        found = parsed(name, value)
+        if found is None or found.defects:
             self._problems.append(Problem(name, "malformed", "This is no list of addresses."))
-            return
-        for each in parsed.addresses:
+            return ()
+        return tuple(found.addresses)
+
+    def _mailboxes(self, name: str, value: str) -> Iterable[Mailbox]:
+        for each in self._addresses(name, value):
             try:
                 yield _mailbox(each.display_name, each.addr_spec, value)
             except ValueError as error:
@@ -225,14 +322,6 @@ def _mailbox(name: str, email: str, value: str) -> Mailbox:
     if problem:
         raise ValueError(problem)
     return Mailbox(address.address(email), name)
-
-
-def _parsed(name: str, value: str) -> Any:  # noqa: ANN401 - made up by the registry
-    try:
-        return _registry(name, value)
-    except (HeaderParseError, ValueError, IndexError, AttributeError, TypeError, RecursionError):
-        # The parser of Python 3.11 is known to fail so on hostile values.
-        return None
 
 
 def _content(fields: Sequence[_Field], body: bytes, date: datetime) -> bytes:
@@ -251,8 +340,14 @@ def _twice(name: str) -> Problem:
     return Problem(name, "duplicate", "This field may stand in a message once.")
 
 
-def _domain(box: Mailbox) -> str:
-    return box.email.rpartition("@")[2]
+def _boundaries(content: bytes) -> list[bytes]:
+    """The boundaries of all parts, in the order in which they come."""
+    found = (each for mark in _MARK.finditer(content) for each in _boundary(mark["rest"] or b""))
+    return list(dict.fromkeys(found))[:PARTS]
+
+
+def _domain(spec: str) -> str:
+    return spec.rpartition("@")[2].lower()
 
 
 def _invalid(field: str, code: str, message: str) -> Invalid:

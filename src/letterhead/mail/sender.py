@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from letterhead.mail.address import Mailbox
+from letterhead.mail.address import Mailbox, same
 from letterhead.mail.settings import DefaultSettings, Settings, SmtpSettings
 
 
@@ -53,5 +53,17 @@ def from_name(settings: Settings, *, asked: str | None, portal_name: str) -> str
 
 def header_id(message_id: str, settings: Settings, platform: Platform) -> str:
     """The Message-ID (RFC 5322, section 3.6.4); it stays the same for every attempt."""
-    own = settings.from_address if isinstance(settings, SmtpSettings) else platform.address
-    return f"<{message_id}@{own.rpartition('@')[2]}>"
+    return f"<{message_id}@{own_address(settings, platform).rpartition('@')[2]}>"
+
+
+def own_address(settings: Settings, platform: Platform) -> str:
+    """The address that mail is sent as."""
+    return settings.from_address if isinstance(settings, SmtpSettings) else platform.address
+
+
+def is_own(address: str, settings: Settings, platform: Platform) -> bool:
+    """Whether an address, as somebody wrote it, is the one that mail is sent as."""
+    try:
+        return same(address, own_address(settings, platform))
+    except ValueError:
+        return False

@@ -70,16 +70,23 @@ class PlatformRows:
 
     async def principal(self, shown: str) -> Principal | None:
         """Whose key it is; None for one that never was or is revoked."""
-        query = select(key.c.portal_id, key.c.scopes).where(
-            key.c.digest == _digest(shown), key.c.revoked_at.is_(None)
-        )
+        query = select(key).where(key.c.digest == _digest(shown), key.c.revoked_at.is_(None))
         row = (await self._connection.execute(query)).first()
-        return Principal(row.portal_id, frozenset(map(Scope, row.scopes))) if row else None
+        if row is None:
+            return None
+        scopes = frozenset(map(Scope, row.scopes))
+        return Principal(row.portal_id, scopes, row.id, row.last_used_at)
 
     async def keys(self, portal_id: int) -> Sequence[Row[Any]]:
         """The keys of a portal that were not revoked, oldest first."""
         query = select(key).where(key.c.portal_id == portal_id, key.c.revoked_at.is_(None))
         return (await self._connection.execute(query.order_by(key.c.id))).all()
+
+    async def note_use(self, key_id: int, now: datetime) -> None:
+        """Note that a key was used."""
+        await self._connection.execute(
+            update(key).where(key.c.id == key_id).values(last_used_at=now)
+        )
 
     async def revoke_key(self, portal_id: int, key_id: int, now: datetime) -> bool:
         """Let a key of a portal open nothing any more; False if there is none."""
@@ -144,7 +151,15 @@ def _portal(row: Row[Any] | None) -> Portal | None:
     if row is None:
         return None
     live = settings_from(row.type, row.fields) if row.type else DefaultSettings()
-    return Portal(row.id, row.slug, row.name, row.created_at, row.live_version, live)
+    return Portal(
+        row.id,
+        row.slug,
+        row.name,
+        row.created_at,
+        row.live_version,
+        live,
+        refuses_foreign_from=row.refuses_foreign_from,
+    )
 
 
 def _digest(shown: str) -> str:

@@ -128,6 +128,11 @@ class SettingsRows:
     async def forget_next(self) -> None:
         await self._point("next_version", None)
 
+    async def refuse_foreign_from(self, *, refuses: bool) -> None:
+        """Say whether mail that comes by SMTP from another address than its own is refused."""
+        query = update(portal).where(portal.c.id == self._portal_id)
+        await self._connection.execute(query.values(refuses_foreign_from=refuses))
+
     def _sealed(self, draft: Settings, edit: PasswordEdit, kept: bytes | None) -> bytes | None:
         if not isinstance(draft, SmtpSettings) or not draft.password_set:
             return None

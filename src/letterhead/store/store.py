@@ -1,15 +1,17 @@
 """The store as doors and actions see it: a transaction, bound to one portal or to the platform."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.errors import Unavailable
 from letterhead.mail import faults
 from letterhead.mail.letter import PLATFORM
-from letterhead.mail.portal import Portal
+from letterhead.mail.portal import Portal, Principal
 from letterhead.store.changes import ChangeRows
 from letterhead.store.connections import ConnectionRows, trouble
 from letterhead.store.database import Database
@@ -79,6 +81,16 @@ class Store:
         """Look at portals, keys and people."""
         async with self._database.read() as connection:
             yield PlatformRows(connection)
+
+    async def recognise(self, shown: str, now: datetime) -> Principal | None:
+        """Whose key it is; None for one that opens nothing. That it was used is noted."""
+        async with self.look_around() as rows:
+            found = await rows.principal(shown)
+        if found and found.key_id is not None and found.is_news(now):
+            with suppress(Unavailable):  # a full disk does not lock anybody out
+                async with self._database.settle() as connection:
+                    await PlatformRows(connection).note_use(found.key_id, now)
+        return found
 
     @asynccontextmanager
     async def people(self) -> AsyncIterator[PeopleRows]:

@@ -76,6 +76,8 @@ portal = Table(
     # Whether mail takes the platform's route while the portal's own connection is paused.
     Column("fallback", Boolean, nullable=False, server_default=false()),
     Column("told_at", Moment),  # when its people were last to be told that mail flows again
+    # Whether mail that comes by SMTP from another address is refused, or its From replaced.
+    Column("refuses_foreign_from", Boolean, nullable=False, server_default=false()),
 )
 
 key = Table(
@@ -88,6 +90,7 @@ key = Table(
     Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the key
     Column("created_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    Column("last_used_at", Moment),  # to the minute
 )
 
 person = Table(
