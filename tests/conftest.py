@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 import pytest
 
 from letterhead.store.database import Database
-from tests.servers import bind, certificates, daemons, dkim_key, postfix, postgresql
+from tests.servers import bind, certificates, daemons, dkim_key, postfix, postgresql, ses
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import Postfix
@@ -108,6 +108,16 @@ def name_server(net: str) -> Iterator[Bind]:
     )
     yield server
     daemons.end(server.process)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[int]:
+    """Moto's server; gives its port."""
+    folder = open_folder("moto")
+    process, port = ses.start_moto(folder)
+    yield port
+    daemons.end(process)
     shutil.rmtree(folder)
 
 

@@ -9,7 +9,8 @@ from letterhead.config import read
 from letterhead.errors import Misconfigured
 from letterhead.mail.limits import Limits
 from letterhead.mail.secret import Secret
-from letterhead.mail.server import Encryption
+from letterhead.mail.server import Encryption, Server
+from letterhead.mail.ses import SesRoute
 
 
 def test_without_any_setting_it_runs_by_itself() -> None:
@@ -37,7 +38,7 @@ def test_the_platform_s_own_route(
 ) -> None:
     server = read({"LETTERHEAD_DEFAULT_ROUTE": route}).default_route
 
-    assert server is not None
+    assert isinstance(server, Server)
     assert (server.host, server.port, server.encryption) == (host, port, encryption)
     assert (server.login, server.trusted) == (login, True)
     assert server.password == (Secret("p/w" if "%2F" in route else "p") if login else None)
@@ -49,9 +50,18 @@ def test_the_platform_s_own_route_has_limits_where_they_are_said() -> None:
     free = read({"LETTERHEAD_DEFAULT_ROUTE": "smtp://smtp.test"})
 
     assert limited.default_limits == Limits(connections=20, per_minute=600, per_day=50_000)
-    assert limited.default_route is not None
+    assert isinstance(limited.default_route, Server)
     assert limited.default_route.connections == 20
     assert free.default_limits == Limits(connections=8)
+
+
+def test_the_platform_s_own_route_by_ses() -> None:
+    config = read(
+        {"LETTERHEAD_DEFAULT_ROUTE": "ses:eu-west-1", "LETTERHEAD_SES_CONFIGURATION_SET": "desk"}
+    )
+
+    assert config.default_route == SesRoute("eu-west-1")
+    assert config.ses_configuration_set == "desk"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +79,9 @@ def test_the_platform_s_own_route_has_limits_where_they_are_said() -> None:
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?per_minute=many"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?speed=3"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "ses:"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "ses:Ireland"),
+        ("LETTERHEAD_SES_CONFIGURATION_SET", "desk set"),
         ("LETTERHEAD_DEFAULT_FROM", "nobody"),
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
         ("LETTERHEAD_SUPPORT", "x" * 1001),

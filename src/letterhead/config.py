@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,11 +12,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from letterhead import egress
 from letterhead.errors import Misconfigured
-from letterhead.mail import address
+from letterhead.mail import address, ses
 from letterhead.mail.limits import Limits
 from letterhead.mail.notice import Texts
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
+from letterhead.mail.ses import SesRoute
 
 T = TypeVar("T")
 
@@ -25,6 +27,8 @@ DAYS_LIMIT = 36_500
 TEXT_LIMIT = 1_000
 _CONNECTIONS = 8  # of the platform's route, at once, where nothing else is said
 _LIMIT = 10_000_000
+
+_SET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _ROUTES = {
     "smtp": (Encryption.STARTTLS, 587),
@@ -47,9 +51,10 @@ class Config:
     submission_chosen: bool  # whether the operator said so
     submissions_listen: tuple[str, int] | None  # TLS from the first byte
     tls: tuple[Path, Path] | None  # certificate and key of our doors; None: we make them
-    default_route: Server | None  # None keeps mail in `captured/` of the data folder
+    default_route: Server | SesRoute | None  # None keeps mail in `captured/` of the data folder
     default_limits: Limits  # what the platform's route allows
     default_from: str
+    ses_configuration_set: str  # that the operator's AWS account sends with; empty: none
     platform_name: str
     texts: Texts
     redirect_all_to: str  # empty: every mail goes to whom it is for
@@ -85,6 +90,9 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         default_limits=default_route[1],
         default_from=_variable(
             given, "LETTERHEAD_DEFAULT_FROM", "no-reply@letterhead.localhost", address.address
+        ),
+        ses_configuration_set=_variable(
+            given, "LETTERHEAD_SES_CONFIGURATION_SET", "", _configuration_set
         ),
         platform_name=_variable(given, "LETTERHEAD_PLATFORM_NAME", "Letterhead", _name),
         texts=Texts(
@@ -164,14 +172,23 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _route(text: str) -> tuple[Server | None, Limits]:
+def _configuration_set(text: str) -> str:
+    if text and not _SET.fullmatch(text):
+        raise ValueError("a configuration set has up to 64 letters, digits, dashes, underscores.")
+    return text
+
+
+def _route(text: str) -> tuple[Server | SesRoute | None, Limits]:
     """Read the platform's own route and what it allows; `capture:` gives no server."""
     if text == "capture:":
         return None, Limits(connections=_CONNECTIONS)
+    if text.startswith("ses:"):
+        return SesRoute(ses.region(text.removeprefix("ses:"))), Limits(connections=_CONNECTIONS)
     parts = urlsplit(text)
     if parts.scheme not in _ROUTES or not parts.hostname or parts.path not in {"", "/"}:
         raise ValueError(
-            "say capture:, smtp://user:password@host:587, smtps://... or smtp+plain://..."
+            "say capture:, smtp://user:password@host:587, smtps://..., smtp+plain://... or"
+            " ses:REGION."
         )
     encryption, port = _ROUTES[parts.scheme]
     limits = _limits(parts.query)

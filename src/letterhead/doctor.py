@@ -6,11 +6,14 @@ from datetime import timedelta
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from letterhead import listening, service
+from letterhead import listening, outward, service
 from letterhead.config import Config
-from letterhead.egress import Egress, tls_context
+from letterhead.egress import tls_context
 from letterhead.errors import LetterheadError, Unreachable
+from letterhead.mail import faults
 from letterhead.mail.reply import Kind
+from letterhead.mail.ses import SesRoute
+from letterhead.mail.settings import SES
 from letterhead.submission import certificate
 from letterhead.submission.certificate import Identity
 
@@ -82,15 +85,25 @@ async def _platform_route(config: Config) -> tuple[str, str]:
     server = config.default_route
     if server is None:
         return "warning", "LETTERHEAD_DEFAULT_ROUTE is capture: such mail is kept and never leaves."
-    egress = _egress(config)
+    if isinstance(server, SesRoute):
+        return await _ses(config, server)
+    egress = outward.egress(config)
     found = await egress.resolve(server.host, port=server.port, trusted=True)
     (await egress.connect(found, server.port, seconds=_PATIENCE)).close()
     return "ok", f"{server.host} port {server.port} takes connections."
 
 
+async def _ses(config: Config, route: SesRoute) -> tuple[str, str]:
+    answer = await outward.probe_ses(config, route)
+    if answer is None:
+        return "ok", f"Amazon SES in {route.region} takes the credentials of AWS."
+    fault = faults.of(answer, provider=SES)
+    return "fault", f"{fault.title}. {fault.steps[0]}"
+
+
 async def _dns(config: Config) -> tuple[str, str]:
     try:
-        await _egress(config).resolve(_LISTENS_AT_25, port=25)
+        await outward.egress(config).resolve(_LISTENS_AT_25, port=25)
     except Unreachable as error:
         if error.kind != Kind.NO_ADDRESS:
             raise
@@ -98,17 +111,13 @@ async def _dns(config: Config) -> tuple[str, str]:
 
 
 async def _port_25(config: Config) -> tuple[str, str]:
-    egress = _egress(config)
+    egress = outward.egress(config)
     try:
         found = await egress.resolve(_LISTENS_AT_25, port=25)
         (await egress.connect(found, 25, seconds=_PATIENCE)).close()
     except Unreachable as error:
         return "warning", f"It seems to be blocked, and the Office 365 relay needs it. {error}"
     return "ok", "It is open."
-
-
-def _egress(config: Config) -> Egress:
-    return Egress(dns_servers=config.dns_servers, allowed=config.allowed)
 
 
 _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingProxyType(

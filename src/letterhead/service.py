@@ -19,8 +19,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
 from letterhead import listening as sockets
+from letterhead import outward
 from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
+from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake, Request
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
@@ -29,6 +31,7 @@ from letterhead.actions.trial import Trial
 from letterhead.api import app as api
 from letterhead.config import Config
 from letterhead.delivery.drain import Drain
+from letterhead.delivery.following import Following
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
 from letterhead.delivery.prune import Kept, Prune
@@ -36,32 +39,31 @@ from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.sweep import Sweep
 from letterhead.dns import Dns
-from letterhead.egress import Egress, tls_context
 from letterhead.errors import Misconfigured
-from letterhead.mail.letter import Receipt, Route
+from letterhead.mail.letter import Receipt
 from letterhead.mail.notice import Press
 from letterhead.mail.portal import OPERATOR, Ids
 from letterhead.mail.providers import Provider
 from letterhead.mail.raw import RawMessage
-from letterhead.mail.secret import Secret
 from letterhead.mail.sender import Platform
-from letterhead.mail.settings import FOREIGN_PORTS, Ports, SmtpSettings
+from letterhead.mail.settings import FOREIGN_PORTS, Ports
 from letterhead.mail.spf_record import Network
 from letterhead.store import copying
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.history import History
+from letterhead.store.identities import DueIdentities
 from letterhead.store.keys import KeyFile, Ring
 from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
-from letterhead.store.settings import destination
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
 from letterhead.transports import capture
-from letterhead.transports.choose import Ways
+from letterhead.transports.aws import regions as aws_regions
+from letterhead.transports.identities import SesIdentities
 from letterhead.web import app as web
 
 Announce = Callable[[str], None]
@@ -155,7 +157,7 @@ class Service:
         self._outbox = Outbox(database)
         self._committer = Committer(database)
         self._settler = Settler(self._outbox)
-        self._ways = _ways(config, store.vault)
+        self._ways = outward.ways(config, store.vault)
         platform = _platform(config)
         self._connections = Connections(database)
         self._drain = self._make_drain(self._connections, platform)
@@ -163,13 +165,20 @@ class Service:
         press = Press(ids, platform, config.texts)
         self._prune = _prune(config, database)
         self._herald = Herald(NewsRows(database), self._lanes, press, now)
-        domains = DomainCheck(store, _dns(config), _networks(config))
+        dns = _dns(config)
+        identities = Identities(
+            store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
+        )
+        self._following = Following(DueIdentities(database), identities.follow, now)
+        domains = DomainCheck(store, dns, _networks(config), identities)
         self._announce = announce
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
             trial=Trial(store, self._lanes.wake, press, domains, config.public_url),
             domains=domains,
+            identities=identities,
+            regions=aws_regions,
             ownership=Ownership(store, self._lanes.wake, press, domains),
             wake=self._lanes.wake,
             ports=_ports(config),
@@ -201,6 +210,7 @@ class Service:
                 tasks.create_task(self._lanes.run(self._drain)),
                 tasks.create_task(sweep.run()),
                 tasks.create_task(self._prune.run()),
+                tasks.create_task(self._following.run()),
             ]
             taking = [partial(sockets.take, door=door) for door in doors]
             smtp = tasks.create_task(self._submission.run(taking, grace=_GRACE))
@@ -232,7 +242,7 @@ class Service:
         """The door for programs that speak SMTP."""
         host = urlsplit(self.office.public_url).hostname or "localhost"
         identity = Identity(sockets.files(self._config, host, now()))
-        return Submission(self.office, identity, _ehlo(self._config))
+        return Submission(self.office, identity, outward.ehlo(self._config))
 
     def _stop(self, server: "_Server") -> None:
         server.stop()
@@ -340,35 +350,6 @@ def _prune(config: Config, database: Database) -> Prune:
     kept = Kept(config.keep_bodies, config.keep_messages, config.keep_captured)
     captured = partial(capture.forget, config.data_dir / "captured")
     return Prune(History(database), captured, kept, now)
-
-
-def _ways(config: Config, vault: Vault) -> Ways:
-    def password(route: Route) -> Secret | None:
-        sealed, of = route.sealed_password, route.settings
-        if sealed is None or not isinstance(of, SmtpSettings):
-            return None
-        return vault.open(sealed, destination(route.portal_id, of))
-
-    return Ways(
-        egress=Egress(dns_servers=config.dns_servers, allowed=config.allowed),
-        tls=tls_context(config.ca_file),
-        ehlo=_ehlo(config),
-        default_route=config.default_route,
-        captured=config.data_dir / "captured",
-        password=password,
-    )
-
-
-def _ehlo(config: Config) -> str:
-    """Our name in EHLO: that of the public address, or an address literal (RFC 5321, 4.1.3)."""
-    host = urlsplit(config.public_url).hostname or "localhost"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "localhost"
-    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004
 
 
 def _ports(config: Config) -> Ports:

@@ -22,6 +22,9 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("DELETE", "/v1/portals/{slug}/keys/{key_id}"): None,
     ("POST", "/v1/portals/{slug}/sessions"): None,
     ("GET", "/v1/providers"): Scope.READ,
+    ("GET", "/v1/ses/regions"): Scope.READ,
+    ("POST", "/v1/portals/{slug}/email-settings/identity/verify"): Scope.SETTINGS,
+    ("DELETE", "/v1/portals/{slug}/email-settings/identity"): Scope.SETTINGS,
     ("GET", "/v1/faults"): ANY,
     ("GET", "/v1/portals/{slug}/email-settings"): Scope.READ,
     ("POST", "/v1/portals/{slug}/email-settings/check-dns"): Scope.SETTINGS,
@@ -77,7 +80,9 @@ def filled(portal: Portal, path: str) -> str:
         values["key_id"] = str(keys[0]["id"])
     if path.startswith("/v1/suppressions"):
         portal.call("POST", "/suppressions", {"email": values["email"]})
-    return path.format(**values) + ("?email=gone@client.test" if path.endswith("ions") else "")
+    return path.format(**values) + (
+        "?email=gone@client.test" if path.endswith("suppressions") else ""
+    )
 
 
 def test_every_route_is_in_the_table() -> None:
@@ -115,7 +120,8 @@ def test_a_key_of_another_portal_finds_nothing(
         portal.platform, method, path, **{"Authorization": f"Bearer {key}", "X-Portal": portal.slug}
     )
 
-    own_list = method == "GET" and path in {"/v1/portals", "/v1/providers", "/v1/faults"}
+    general = {"/v1/portals", "/v1/providers", "/v1/faults", "/v1/ses/regions"}
+    own_list = method == "GET" and path in general
     assert answer == (200 if own_list else 403 if path == "/v1/portals" else 404)
 
 

@@ -10,7 +10,7 @@ from letterhead.mail import faults
 from letterhead.mail.faults import Fault, Repair
 from letterhead.mail.providers import PROVIDERS
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.settings import SesSettings, SmtpSettings
 from tests.examples import EXAMPLES, Example
 
 TEXTS = sorted({text for row in faults.rows() for text in row.when.texts})
@@ -233,7 +233,10 @@ def test_nothing_is_said_twice() -> None:
     assert len({row.when.example for row in faults.rows() if row.when.example}) == len(EXAMPLES)
 
 
-FIELDS = {*SmtpSettings.__annotations__, "password"}
+FIELDS = {
+    *(*SmtpSettings.__annotations__, "password"),
+    *(*SesSettings.__annotations__, "secret_access_key"),
+}
 
 
 @pytest.mark.parametrize("fault", faults.every(), ids=lambda fault: fault.code)

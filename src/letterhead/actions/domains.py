@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from letterhead.actions.identities import Identities
 from letterhead.dns import Dns, Findings
 from letterhead.errors import Invalid, NotFound, Problem, Refused
 from letterhead.mail import address, dkim, dmarc, spf
@@ -13,7 +14,7 @@ from letterhead.mail.portal import Portal
 from letterhead.mail.providers import PROVIDERS, RELAY, Filled, Provider, of_domain
 from letterhead.mail.receivers import rules
 from letterhead.mail.said import said, spoken
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.settings import OwnSettings, SesSettings, SmtpSettings
 from letterhead.mail.spf import Node, Verdict, Wanted
 from letterhead.mail.spf_record import Network
 from letterhead.store.settings import Version
@@ -41,20 +42,30 @@ class DomainCheck:
     store: Store
     dns: Dns
     networks: Sequence[Network]  # that we send from
+    identities: Identities
 
     async def run(self, portal: Portal, now: datetime) -> Row:
-        """Check the From domain of the next settings, else of the live ones."""
+        """Check the From domain of the next settings, else of the live ones; ask SES, too."""
         async with self.store.look(portal) as desk:
             version = await looked_at(desk)
         settings = with_address(version)
-        provider = PROVIDERS[settings.provider]
-        about = About(settings.from_domain, provider, settings.server, self.networks)
-        found = await check(self.dns, about, now)
+        found = await check(self.dns, self._about(settings), now)
+        if isinstance(settings, SesSettings):
+            look = await self.identities.look(portal, version, now)
+            records = await self.identities.records(look.found) if look.found else []
+            found = {**found, "records": records}
         async with self.store.portal(portal) as desk:
             if (await looked_at(desk)).number != version.number:
                 raise NotFound(said("The settings were saved anew during the check: check again."))
             await desk.settings.keep_dns(version.number, found)
         return found
+
+    def _about(self, settings: OwnSettings) -> About:
+        """SES sends under names of its own, or of MAIL FROM: nothing is asked of the SPF record."""
+        if isinstance(settings, SesSettings):
+            return About(settings.from_domain, PROVIDERS["other"])
+        provider = PROVIDERS[settings.provider]
+        return About(settings.from_domain, provider, settings.server, self.networks)
 
     async def relay_of(self, portal: Portal) -> Filled | None:
         """The domain's own relay, as the other way where Office 365 has refused a test."""
@@ -114,9 +125,9 @@ async def _offered(dns: Dns, includes: Sequence[str]) -> tuple[str, int]:
     return includes[0], 1
 
 
-def with_address(version: Version) -> SmtpSettings:
+def with_address(version: Version) -> OwnSettings:
     """Settings with a From address; Refused where none are saved."""
-    if not isinstance(version.settings, SmtpSettings):
+    if not isinstance(version.settings, OwnSettings):
         raise Refused(Step.SAVED.value, said("Save settings with a From address first."))
     return version.settings
 

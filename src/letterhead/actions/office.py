@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from letterhead.actions.domains import DomainCheck
+from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.trial import Trial
 from letterhead.mail.letter import LaneKey
 from letterhead.mail.notice import Texts
 from letterhead.mail.sender import Platform
+from letterhead.mail.ses import Region
 from letterhead.mail.settings import Ports
 from letterhead.store.store import Store
 
@@ -23,6 +25,8 @@ class Office:
     intake: Intake
     trial: Trial
     domains: DomainCheck
+    identities: Identities
+    regions: Callable[[], Mapping[str, Region]]  # of Amazon SES; slow at first
     ownership: Ownership
     wake: Callable[[LaneKey], None]
     ports: Ports

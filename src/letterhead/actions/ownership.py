@@ -14,6 +14,7 @@ from letterhead.mail.notice import Notice, Press
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import DomainCode
 from letterhead.mail.said import said
+from letterhead.mail.settings import OwnSettings, SesSettings, Verifies
 from letterhead.store.store import Desk, Store
 
 _TOKEN = 32  # characters: 128 bits
@@ -54,29 +55,33 @@ class Ownership:
             await desk.domains.prove(record["domain"], now)
 
     async def send_code(self, portal: Portal, to: str, now: datetime) -> Row:
-        """Send a code to the domain's postmaster (RFC 2142, section 5), by the platform's route."""
-        domain = await self._domain(portal)
-        postmaster = f"postmaster@{domain}"
-        if to.strip().lower() not in {"", postmaster}:
+        """
+        Send a code to the domain's postmaster (RFC 2142, section 5), by the platform's route.
+
+        Where Amazon SES verifies one address only, the code goes there, and proves it alone.
+        """
+        owned = _proven_by_mail(await self._settings(portal))
+        recipient = owned if "@" in owned else f"postmaster@{owned}"
+        if to.strip().lower() not in {"", recipient.lower()}:
             message = said(
-                "Only {postmaster} can prove the domain: another mailbox proves itself alone.",
-                postmaster=postmaster,
+                "Only {recipient} can prove this: another mailbox proves itself alone.",
+                recipient=recipient,
             )
             raise Invalid([Problem("to", "not_postmaster", message)])
         async with self.store.portal(portal) as desk:
-            await self._send(desk, domain, postmaster, now)
+            await self._send(desk, owned, recipient, now)
         self.wake((portal.id, Lane.SYSTEM))
         ends = now + proof.DOMAIN_CODE_KEPT
-        return {"domain": domain, "to": postmaster, "valid_until": ends}
+        return {"domain": owned, "to": recipient, "valid_until": ends}
 
     async def confirm_code(self, portal: Portal, code: str, now: datetime) -> int | None:
         """Take the code. Gives None if it is right, else how many more tries there are."""
-        domain = await self._domain(portal)
+        domain = _proven_by_mail(await self._settings(portal))
         await self.domains.run(portal, now)  # the relay must be one of the domain's MX
         async with self.store.portal(portal) as desk:
             sent = await desk.domains.newest_code(domain)
             if sent is None or not sent.stands(now):
-                detail = said("Let a code be sent to postmaster@{domain} first.", domain=domain)
+                detail = said("Let a code be sent first that proves {owned}.", owned=domain)
                 raise Refused(Step.DOMAIN_PROVEN.value, detail, "missing")
             if codes.fits(sent.code_digest, self.store.vault, sent.message_id, code):
                 await desk.domains.prove(domain, now)
@@ -115,5 +120,14 @@ class Ownership:
         return [f"letterhead-domain={each[:_TOKEN]}" for each in digests]
 
     async def _domain(self, portal: Portal) -> str:
+        return (await self._settings(portal)).from_domain
+
+    async def _settings(self, portal: Portal) -> OwnSettings:
         async with self.store.look(portal) as desk:
-            return with_address(await looked_at(desk)).from_domain
+            return with_address(await looked_at(desk))
+
+
+def _proven_by_mail(settings: OwnSettings) -> str:
+    """What a code proves: the domain, or the one address that SES verifies."""
+    alone = isinstance(settings, SesSettings) and settings.identity == Verifies.ADDRESS
+    return settings.from_address if alone else settings.from_domain

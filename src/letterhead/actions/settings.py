@@ -1,31 +1,35 @@
 """Save, confirm, switch on and back: what a person does with Email Settings."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from letterhead.actions import codes
 from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
-from letterhead.mail import gate, spf
+from letterhead.mail import gate, identity, spf
 from letterhead.mail.change import Change, Differences, differences
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
 from letterhead.mail.proof import WRONG_CODES, Proof
 from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
+from letterhead.mail.ses import checked_ses
 from letterhead.mail.settings import (
     DefaultSettings,
     KeepPassword,
     PasswordEdit,
     Ports,
+    SesSettings,
     Settings,
     SmtpSettings,
+    Verifies,
     advice,
     apply_password_rule,
     checked_default,
     checked_smtp,
 )
+from letterhead.store.identities import Look
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk
 from letterhead.store.vault import Vault
@@ -42,6 +46,7 @@ class Overview:
     earlier: Sequence[Version]  # that were live, the last one first
     proof: Proof | None
     live_proof: Proof | None
+    identity: Look | None  # at Amazon SES
     checklist: Sequence[Check]
     trouble: Trouble | None
     reply: Mapping[str, Any] | None  # of the server, to what failed
@@ -61,6 +66,7 @@ async def look(desk: Desk) -> Overview:
         earlier=await desk.settings.earlier(_EARLIER),
         proof=proof,
         live_proof=await desk.proofs.of(live.number) if upcoming else proof,
+        identity=await desk.identities.of((upcoming or live).number),
         checklist=gate.checklist((await progress(desk))[1]),
         trouble=trouble,
         reply=reply,
@@ -95,6 +101,24 @@ async def save_smtp(desk: Desk, edit: SmtpEdit, now: datetime, *, ports: Ports) 
     draft, problems = checked_smtp(edit.draft, password, edited.settings, ports=ports)
     _demand_none([*edit.unread, *problems])
     return await _save(desk, draft, password, now)
+
+
+@dataclass(frozen=True, slots=True)
+class SesEdit:
+    """What was typed into the form of type AWS, and what a door could not even read of it."""
+
+    draft: SesSettings
+    secret: PasswordEdit
+    unread: Sequence[Problem] = ()
+
+
+async def save_ses(desk: Desk, edit: SesEdit, now: datetime, *, regions: Container[str]) -> Version:
+    """Keep settings of type AWS as the next version; SES is asked about the identity soon."""
+    edited = await desk.settings.next() or await desk.settings.live()
+    typed = replace(edit.draft, external_id=desk.portal.external_id)
+    draft, problems = checked_ses(typed, edit.secret, edited.settings, regions=regions)
+    _demand_none([*edit.unread, *problems])
+    return await _save(desk, draft, edit.secret, now)
 
 
 async def confirm(desk: Desk, code: str, vault: Vault, now: datetime) -> int | None:
@@ -163,20 +187,40 @@ async def progress(desk: Desk) -> tuple[Version, Progress]:
     return version, Progress(
         settings=saved.settings if saved else None,
         live=upcoming is None and saved is not None,
-        dns=spf.State(version.dns["spf"]["state"]) if version.dns else None,
+        **await _dns(desk, version),
         domain_proven=await _is_proven(desk, version),
         test_accepted=proof is not None and proof.stands,
         test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
     )
 
 
+async def _dns(desk: Desk, version: Version) -> Mapping[str, Any]:
+    """How the DNS of the From domain stands: as SES says, or as its SPF record does."""
+    settings = version.settings
+    if isinstance(settings, SesSettings):
+        look = await desk.identities.of(version.number)
+        found = look.found if look else None
+        return {"dns": identity.state(found), "dns_detail": identity.detail(found, settings)}
+    return {"dns": spf.State(version.dns["spf"]["state"]) if version.dns else None}
+
+
 async def _is_proven(desk: Desk, version: Version) -> bool:
     """Whether the From domain is the portal's, and the relay is the domain's."""
     settings = version.settings
+    if isinstance(settings, SesSettings):
+        return await _is_proven_for_ses(desk, settings)
     if not isinstance(settings, SmtpSettings) or not settings.needs_proof:
         return False
     mx = version.dns["mx"]["found"] if version.dns else ()
     return settings.is_own_relay(mx) and await desk.domains.is_proven(settings.from_domain)
+
+
+async def _is_proven_for_ses(desk: Desk, settings: SesSettings) -> bool:
+    """Whether the domain is the portal's; who sends as one address may prove that alone."""
+    if await desk.domains.is_proven(settings.from_domain):
+        return True
+    alone = settings.identity == Verifies.ADDRESS
+    return alone and await desk.domains.is_proven(settings.from_address)
 
 
 def _demand_none(problems: Sequence[Problem]) -> None:

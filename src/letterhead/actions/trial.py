@@ -17,7 +17,7 @@ from letterhead.mail.notice import Notice, Press
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
 from letterhead.mail.said import said, spoken
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.settings import DefaultSettings, SesSettings, SmtpSettings, gates_dns
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
 
@@ -50,10 +50,10 @@ class Trial:
             raise Unavailable(said("No worker has sent the test mail yet: try again.")) from error
 
     async def _ask_dns(self, portal: Portal, now: datetime) -> None:
-        """Look the SPF record up anew where the gate asks for it."""
+        """Look anew at what the gate asks for: the SPF record, or the identity at SES."""
         async with self.store.look(portal) as desk:
             version, _ = await progress(desk)
-        if isinstance(version.settings, SmtpSettings) and version.settings.requires_spf:
+        if gates_dns(version.settings):
             await self.domains.run(portal, now)
 
     async def _begin(self, desk: Desk, to: str, now: datetime) -> tuple[int, str]:
@@ -90,8 +90,13 @@ class Trial:
         )
 
     def _server(self, version: Version) -> str:
-        settings = version.settings
-        return settings.server if isinstance(settings, SmtpSettings) else self.press.platform.name
+        match version.settings:
+            case SmtpSettings(server=server):
+                return server
+            case SesSettings(region=region):
+                return said("Amazon SES in {region}", region=region)
+            case DefaultSettings():
+                return self.press.platform.name
 
     async def _result(self, portal: Portal, version: int, message_id: str) -> Proof:
         while True:

@@ -1,5 +1,6 @@
 """Email Settings: look, save, test, confirm, switch on and back."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -17,12 +18,15 @@ from letterhead.mail.letter import Lane
 from letterhead.mail.portal import Portal, Scope
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
+    Account,
     DefaultSettings,
     KeepPassword,
     PasswordEdit,
     RemovePassword,
+    SesSettings,
     SmtpSettings,
     Type,
+    Verifies,
 )
 
 router = APIRouter(prefix="/portals/{slug}/email-settings", tags=["email settings"])
@@ -61,6 +65,27 @@ class SmtpBody(Body):
     allow_ssl: bool = True
 
 
+class SesBody(Body):
+    """
+    Settings of type ses.
+
+    `identity` is domain or address; `account` is operator, role (`role_arn`) or keys. An absent
+    `secret_access_key` keeps the stored one, null removes it.
+    """
+
+    type: str = ""
+    region: str = ""
+    from_name: str = ""
+    from_address: str = ""
+    copy_to: str = ""
+    identity: str = Verifies.DOMAIN.value
+    mail_from: str = ""
+    account: str = Account.OPERATOR.value
+    role_arn: str = ""
+    access_key_id: str = ""
+    secret_access_key: str | None = None
+
+
 class TestBody(Body):
     """Where a test mail goes."""
 
@@ -80,7 +105,7 @@ async def look(office: OfficeOf, portal: Seen) -> show.Json:
     return await overview(office, portal)
 
 
-@router.put("", openapi_extra=takes(SmtpBody))
+@router.put("", openapi_extra=takes(SmtpBody, SesBody, DefaultBody))
 async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
     """Save the next version; what sends now goes on sending."""
     demand_type(request, "application/json")
@@ -89,10 +114,12 @@ async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json
     match named.type:
         case Type.SMTP.value:
             await _save_smtp(office, portal, raw)
+        case Type.SES.value:
+            await _save_ses(office, portal, raw)
         case Type.DEFAULT.value:
             await _save_default(office, portal, raw)
         case _:
-            raise Invalid(problems or [Problem("type", "unknown", "Choose default or smtp.")])
+            raise Invalid(problems or [Problem("type", "unknown", "Choose default, ses or smtp.")])
     return await overview(office, portal)
 
 
@@ -166,12 +193,23 @@ async def _save_smtp(office: Office, portal: Portal, raw: bytes) -> None:
         copy_to=body.copy_to,
         allow_ssl=body.allow_ssl,
     )
-    edit = settings.SmtpEdit(draft, _password(body), problems)
+    edit = settings.SmtpEdit(draft, _edit(body, "password"), problems)
     async with office.store.portal(portal) as desk:
         await settings.save_smtp(desk, edit, office.clock(), ports=office.ports)
 
 
-def _password(body: SmtpBody) -> PasswordEdit:
-    if "password" not in body.model_fields_set:
+async def _save_ses(office: Office, portal: Portal, raw: bytes) -> None:
+    body, problems = parse(raw, SesBody)
+    draft = SesSettings(**body.model_dump(exclude={"type", "secret_access_key"}))
+    edit = settings.SesEdit(draft, _edit(body, "secret_access_key"), problems)
+    regions = await asyncio.to_thread(office.regions)
+    async with office.store.portal(portal) as desk:
+        await settings.save_ses(desk, edit, office.clock(), regions=regions)
+
+
+def _edit(body: Body, field: str) -> PasswordEdit:
+    """What a body says of a secret: nothing (keep it), null (remove it), or the secret."""
+    if field not in body.model_fields_set:
         return KeepPassword()
-    return RemovePassword() if body.password is None else Secret(body.password)
+    typed: str | None = getattr(body, field)
+    return RemovePassword() if typed is None else Secret(typed)

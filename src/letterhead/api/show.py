@@ -7,15 +7,20 @@ from typing import Any
 
 from letterhead.actions.settings import Overview
 from letterhead.mail import faults
+from letterhead.mail import identity as identities
 from letterhead.mail.event import EventKind
 from letterhead.mail.faults import Fault
+from letterhead.mail.identity import Identity
 from letterhead.mail.letter import Addressee, Lane, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.mail.proof import Proof
 from letterhead.mail.providers import RELAY, Filled, Provider
 from letterhead.mail.reply import Stage
+from letterhead.mail.ses import Region
+from letterhead.mail.settings import SesSettings, Settings
 from letterhead.mail.when import When
+from letterhead.store.identities import Look
 from letterhead.store.messages import Found
 from letterhead.store.settings import Version
 
@@ -85,6 +90,7 @@ def settings(found: Overview) -> Json:
             {"step": each.step.value, "state": each.state.value, "detail": each.detail}
             for each in found.checklist
         ],
+        "identity": identity(found.identity, (found.next or found.live).settings),
         "advice": list(found.advice),
         "fallback": {"enabled": found.falls_back},
         "connection": _connection(found),
@@ -100,6 +106,41 @@ def version(found: Version) -> Json:
         "live_since": moment(found.live_since),
         "dns": found.dns,
     }
+
+
+def identity(look: Look | None, of: Settings) -> Json | None:
+    """What Amazon SES said of the identity; None for settings of another type."""
+    if look is None or not isinstance(of, SesSettings):
+        return None
+    found = look.found
+    return {
+        "name": of.identity_name,
+        "state": identities.state(found).value,
+        "detail": identities.detail(found, of),
+        **(_found(found) if found else {}),
+        "checked_at": moment(look.looked_at),
+        "next_look_at": moment(look.due),
+        "fault": fault(look.fault, look.reply),
+    }
+
+
+def _found(found: Identity) -> Json:
+    return {
+        "verified": found.verified,
+        "status": found.status or None,
+        "problem": found.problem or None,
+        "dkim": found.dkim or None,
+        "mail_from": found.mail_from or None,
+        "mail_from_status": found.mail_from_status or None,
+        "tenant": found.tenant or None,
+        "adopted": found.adopted,
+        "records": [asdict(each) for each in identities.records(found)],
+        "quota": asdict(found.quota) if found.quota else None,
+    }
+
+
+def region(found: Region) -> Json:
+    return {"region": found.name, "name": found.words, "smtp_server": found.smtp_server}
 
 
 def provider(found: Provider) -> Json:

@@ -12,6 +12,7 @@ from letterhead.mail.letter import Claim, Route
 from letterhead.mail.outcome import Attempt, Outcome, judge
 from letterhead.mail.sender import Platform, from_name, sender
 from letterhead.mail.server import Envelope
+from letterhead.mail.ses import TAG_MESSAGE, TAG_PORTAL, TAG_RECIPIENT
 from letterhead.transports.base import Transport
 
 
@@ -29,7 +30,12 @@ def envelope(claim: Claim, content: bytes, route: Route, platform: Platform) -> 
     if platform.redirect_all_to:
         head += header.verbatim("X-Letterhead-Original-To", claim.email)
     recipient = platform.redirect_all_to or claim.email
-    return Envelope(found.mailbox.email, recipient, (head, content))
+    labels = {
+        TAG_PORTAL: str(route.portal_id),
+        TAG_MESSAGE: claim.message_id,
+        TAG_RECIPIENT: claim.id,
+    }
+    return Envelope(found.mailbox.email, recipient, (head, content), labels)
 
 
 class Seat:

@@ -82,6 +82,10 @@ class Dns:
         """The names of a domain's MX; None where DNS does not answer."""
         return await self._question().known(domain, "MX")
 
+    async def known(self, name: str, kind: str) -> Sequence[str] | None:
+        """The records of any kind, such as CNAME; None where DNS does not answer."""
+        return await self._question().known(name, kind)
+
     async def spf(self, domain: str) -> Node:
         """The tree of a domain's SPF record: what it includes, and so on."""
         return await self._question().spf(domain)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from letterhead.errors import Refused
 from letterhead.mail import spf
 from letterhead.mail.said import said
-from letterhead.mail.settings import Settings, SmtpSettings
+from letterhead.mail.settings import OwnSettings, SesSettings, Settings, gates_dns
 
 
 class Step(StrEnum):
@@ -45,7 +45,9 @@ class Progress:
 
     settings: Settings | None
     live: bool = False
-    dns: spf.State | None = None  # as it was when last looked at; None: nobody has looked
+    # As it was when last looked at: of the SPF record, or of the identity at Amazon SES.
+    dns: spf.State | None = None  # None: nobody has looked
+    dns_detail: str = ""  # in other words than the usual ones
     domain_proven: bool = False
     test_accepted: bool = False
     test_confirmed: bool = False
@@ -71,6 +73,10 @@ _WORDS = {
         said("Switch the settings on."),
     ),
 }
+_PROVEN_FOR_SES = (
+    said("The From domain, or the address, is proven."),
+    said("Prove that the From domain is yours: other portals use the same AWS account."),
+)
 
 
 def checklist(progress: Progress) -> list[Check]:
@@ -81,9 +87,9 @@ def checklist(progress: Progress) -> list[Check]:
         if not _required(step, progress):
             found.append(Check(step, State.NOT_REQUIRED, said("Not needed for these settings.")))
         elif _done(step, progress):
-            found.append(Check(step, State.DONE, _WORDS[step][0]))
+            found.append(Check(step, State.DONE, _words(step, progress)[0]))
         else:
-            found.append(Check(step, state, _WORDS[step][1]))
+            found.append(Check(step, state, _words(step, progress)[1]))
             state = State.BLOCKED
     return found
 
@@ -101,6 +107,14 @@ def _reason(step: Step, progress: Progress) -> str:
     return "unknown" if progress.dns in {None, spf.State.UNKNOWN} else "missing"
 
 
+def _words(step: Step, progress: Progress) -> tuple[str, str]:
+    if step is Step.DNS and progress.dns_detail:
+        return progress.dns_detail, progress.dns_detail
+    if step is Step.DOMAIN_PROVEN and isinstance(progress.settings, SesSettings):
+        return _PROVEN_FOR_SES
+    return _WORDS[step]
+
+
 def _up_to(checks: Sequence[Check], step: Step) -> list[Check]:
     return [each for each in checks if list(Step).index(each.step) < list(Step).index(step)]
 
@@ -111,11 +125,11 @@ def _required(step: Step, progress: Progress) -> bool:
         case Step.SAVED | Step.SWITCHED_ON:
             return True
         case Step.TEST_ACCEPTED | Step.TEST_CONFIRMED:
-            return isinstance(settings, SmtpSettings)
+            return isinstance(settings, OwnSettings)
         case Step.DOMAIN_PROVEN:
-            return isinstance(settings, SmtpSettings) and settings.needs_proof
+            return isinstance(settings, OwnSettings) and settings.needs_proof
         case Step.DNS:
-            return isinstance(settings, SmtpSettings) and settings.requires_spf
+            return gates_dns(settings)
 
 
 def _done(step: Step, progress: Progress) -> bool:

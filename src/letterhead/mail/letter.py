@@ -8,7 +8,7 @@ from enum import StrEnum
 from letterhead.mail.address import Mailbox
 from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.message import MessageClass, OnUncertain, Scalar
-from letterhead.mail.settings import Settings, SmtpSettings
+from letterhead.mail.settings import OwnSettings, Settings, SmtpSettings
 
 
 class Lane(StrEnum):
@@ -120,16 +120,17 @@ class Route:
     portal_name: str
     settings: Settings
     sealed_password: bytes | None
+    tenant: str = ""  # of the portal, at Amazon SES
     trouble: Trouble | None
 
     @property
     def provider(self) -> str:
         """Whose servers they are, as the settings say; empty for the platform's route."""
-        return self.settings.provider if isinstance(self.settings, SmtpSettings) else ""
+        return self.settings.provider if isinstance(self.settings, OwnSettings) else ""
 
     def allowance(self, platform: Limits) -> Allowance:
         """What its connection allows; that of the platform allows what the operator says."""
-        own = self.settings.limits if isinstance(self.settings, SmtpSettings) else platform
+        own = self.settings.limits if isinstance(self.settings, OwnSettings) else platform
         return Allowance(self.connection_id, self.version, own)
 
     @property

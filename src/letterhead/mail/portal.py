@@ -1,5 +1,6 @@
 """A portal, who may ask for what, and the ids that things get."""
 
+import hashlib
 import random
 import re
 import secrets
@@ -47,6 +48,16 @@ class Portal:
     live_version: int = 0
     live: Settings = field(default_factory=DefaultSettings)
     refuses_foreign_from: bool = False  # what comes by SMTP must be from its own address
+
+    @property
+    def external_id(self) -> str:
+        """
+        What a role of the portal's own AWS account must demand of who assumes it.
+
+        It is no secret; that each portal has another one keeps one from naming another's role.
+        """
+        named = f"{self.id}:{self.slug}:{self.created_at.timestamp()}"
+        return f"letterhead-{hashlib.sha256(named.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

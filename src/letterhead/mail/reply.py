@@ -40,6 +40,7 @@ class Kind(StrEnum):
     CERTIFICATE = "certificate"
     TLS = "tls"  # the handshake failed for another reason
     NO_AUTH = "no_auth"  # a login is set, and the server offers no AUTH that we speak
+    NO_CREDENTIALS = "no_credentials"  # ours: there is nothing to sign in to AWS with
     LOCKED = "locked"  # ours: the stored password cannot be opened
     STALE = "stale"  # ours: the lease was over before the message could go
 

@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from letterhead.mail.address import Mailbox, same
-from letterhead.mail.settings import DefaultSettings, Settings, SmtpSettings
+from letterhead.mail.settings import (
+    DefaultSettings,
+    OwnSettings,
+    SesSettings,
+    Settings,
+    SmtpSettings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ def sender(
     that of the settings.
     """
     match settings:
-        case SmtpSettings():
+        case SesSettings() | SmtpSettings():
             return Sender(Mailbox(settings.from_address, name), reply_to)
         case DefaultSettings():
             via = Mailbox(platform.address, f"{name} via {platform.name}")
@@ -58,7 +64,7 @@ def header_id(message_id: str, settings: Settings, platform: Platform) -> str:
 
 def own_address(settings: Settings, platform: Platform) -> str:
     """The address that mail is sent as."""
-    return settings.from_address if isinstance(settings, SmtpSettings) else platform.address
+    return settings.from_address if isinstance(settings, OwnSettings) else platform.address
 
 
 def is_own(address: str, settings: Settings, platform: Platform) -> bool:

@@ -1,7 +1,7 @@
 """A mail server to hand messages to, and an envelope to hand over."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from letterhead.mail.secret import Secret
@@ -38,12 +38,13 @@ class Envelope:
     One recipient's copy of a message, as it goes over the wire.
 
     `content` is the message in pieces that belong one behind the other: lines end with CRLF,
-    dots are not stuffed yet.
+    dots are not stuffed yet. `labels` are ids of ours, for a way out that can note them.
     """
 
     sender: str
     recipient: str
     content: Sequence[bytes]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -1,18 +1,27 @@
 """The Email Settings form: its fields, and the rules that a draft must keep to be saved."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from letterhead.errors import Problem
 from letterhead.mail import address, header
+from letterhead.mail.form import (
+    CONTROL,
+    Findings,
+    SenderFields,
+    secret_problems,
+    sender_fields,
+)
 from letterhead.mail.limits import Limits
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
-from letterhead.mail.said import said, spoken
+from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption
 
+SES = "amazon_ses"  # in the drop-down of providers, and in the catalogue of faults
+SES_CONNECTIONS = 16  # at once: enough for 100 mails a second
 RELAY_PORT = 25
 TLS_PORTS = frozenset({465, 2465})  # TLS from the first byte; the others start in the clear
 PORTS = frozenset({25, 465, 587, 2465, 2525, 2587})
@@ -20,12 +29,9 @@ PRESET_PORTS = frozenset(port for each in PROVIDERS.values() for port in each.po
 # Of other services. Where the operator opens a network on every port, these stay closed.
 FOREIGN_PORTS = frozenset({22, 23, 53, 80, 443, 3306, 5432, 6379, 8080, 9200, 11211, 27017})
 LOGIN_LIMIT = 320
-PASSWORD_LIMIT = 1024
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _GOOGLE = frozenset({"gmail", "google_relay"})
 _APP_PASSWORD = re.compile(r"[a-z]{4}( [a-z]{4}){3}", re.IGNORECASE)
-_MASK = re.compile(r"[*\u2022\u25cf\u00b7]+")
 
 
 def tls_ports(provider: str) -> frozenset[int]:
@@ -39,6 +45,7 @@ class Type(StrEnum):
     """Which way a portal's mail leaves."""
 
     DEFAULT = "default"
+    SES = "ses"
     SMTP = "smtp"
 
 
@@ -120,7 +127,98 @@ class SmtpSettings:
         return self.provider, *self.destination, self.from_address
 
 
-Settings = DefaultSettings | SmtpSettings
+class Account(StrEnum):
+    """Whose AWS account sends."""
+
+    OPERATOR = "operator"  # shared by portals: each must prove that the From domain is its own
+    ROLE = "role"  # the portal's, by a role that we may assume
+    KEYS = "keys"  # the portal's, by access keys
+
+
+class Verifies(StrEnum):
+    """What Amazon SES verifies."""
+
+    DOMAIN = "domain"
+    ADDRESS = "address"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SesSettings:
+    """Amazon SES sends; of the secret access key it only says whether there is one."""
+
+    region: str = ""
+    from_name: str = ""
+    from_address: str = ""
+    copy_to: str = ""
+    identity: str = Verifies.DOMAIN.value
+    mail_from: str = ""  # the domain of the envelope's sender, below that of From; empty: SES's
+    account: str = Account.OPERATOR.value
+    role_arn: str = ""
+    external_id: str = ""  # ours: what the role must demand of who assumes it
+    access_key_id: str = ""
+    secret_access_key_set: bool = False
+
+    @property
+    def type(self) -> Type:
+        return Type.SES
+
+    @property
+    def provider(self) -> str:
+        return SES
+
+    @property
+    def password_set(self) -> bool:
+        """Whether a secret is stored with these settings."""
+        return self.secret_access_key_set
+
+    @property
+    def needs_proof(self) -> bool:
+        """In an account that portals share, only who owns the domain may send as it."""
+        return self.account == Account.OPERATOR
+
+    @property
+    def from_domain(self) -> str:
+        return self.from_address.rpartition("@")[2]
+
+    @property
+    def limits(self) -> Limits:
+        """SES limits an account, and not a connection: the way out follows its rate."""
+        return Limits(connections=SES_CONNECTIONS)
+
+    @property
+    def identity_name(self) -> str:
+        """What SES verifies: a domain, or one address."""
+        return self.from_domain if self.identity == Verifies.DOMAIN else self.from_address
+
+    @property
+    def payer(self) -> str:
+        """Which account it is, in one word: the operator's, a role, or a key."""
+        return self.role_arn or self.access_key_id or Account.OPERATOR.value
+
+    @property
+    def destination(self) -> tuple[str, str, str]:
+        """Where a stored secret access key may travel: AWS, region, key id."""
+        return "aws", self.region, self.access_key_id
+
+    @property
+    def proof(self) -> tuple[object, ...]:
+        """What a test proves; a change of any of it voids the test (the secret counts too)."""
+        return self.region, self.payer, self.identity, self.from_address
+
+
+Settings = DefaultSettings | SesSettings | SmtpSettings
+OwnSettings = SesSettings | SmtpSettings  # the portal has a way out of its own
+
+
+def gates_dns(settings: Settings | None) -> bool:
+    """Whether the DNS of the From domain must be right; SES sends as nothing unverified."""
+    match settings:
+        case SesSettings():
+            return True
+        case SmtpSettings():
+            return settings.requires_spf
+        case _:
+            return False
 
 
 def advice(settings: Settings) -> list[str]:
@@ -177,7 +275,7 @@ def apply_relay_rule(draft: SmtpSettings) -> SmtpSettings:
 
 def checked_default(draft: DefaultSettings) -> tuple[DefaultSettings, list[Problem]]:
     """Normalise what is right in `draft`, and name each field that keeps it from being saved."""
-    found = _Findings()
+    found = Findings()
     reply_to = found.read("reply_to", draft.reply_to, address.address) if draft.reply_to else ""
     copy_to = found.read("copy_to", draft.copy_to, address.address) if draft.copy_to else ""
     found.add("from_name", header.display_name_problem(draft.from_name))
@@ -193,7 +291,7 @@ def checked_smtp(
     `saved` is what is edited; its password stays only while server, port, encryption and login
     do.
     """
-    found = _Findings()
+    found = Findings()
     draft = apply_relay_rule(_normalised(draft, found))
     found.extend(_connection_problems(draft, ports))
     found.extend(_password_problems(edit, draft, saved))
@@ -202,44 +300,12 @@ def checked_smtp(
     return draft, found.problems
 
 
-class _Findings:
-    """The problems found so far, one a field: the first says most."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    @property
-    def fields(self) -> frozenset[str]:
-        return frozenset(each.field for each in self.problems)
-
-    def extend(self, problems: Iterable[Problem]) -> None:
-        self.problems += [each for each in problems if each.field not in self.fields]
-
-    def add(self, field: str, message: str | None, code: str = "invalid") -> None:
-        if message:
-            self.extend([Problem(field, code, message)])
-
-    def read(self, field: str, text: str, reader: Callable[[str], str]) -> str:
-        """Read one field; where it is not right, note why and keep it as it was typed."""
-        try:
-            return reader(text)
-        except ValueError as error:
-            self.add(field, spoken(error))
-            return text
-
-
-def _normalised(draft: SmtpSettings, found: _Findings) -> SmtpSettings:
+def _normalised(draft: SmtpSettings, found: Findings) -> SmtpSettings:
     if not draft.server.strip():
         found.add("server", said("Enter the name of your SMTP server."), "required")
-    if not draft.from_address:
-        found.add("from_address", said("Enter the address that mail is sent as."), "required")
-    found.add("from_name", header.display_name_problem(draft.from_name))
-    return replace(
-        draft,
-        server=found.read("server", draft.server, address.host),
-        from_address=found.read("from_address", draft.from_address, address.address),
-        copy_to=found.read("copy_to", draft.copy_to, address.address) if draft.copy_to else "",
-    )
+    server = found.read("server", draft.server, address.host)
+    typed = SenderFields(draft.from_name, draft.from_address, draft.copy_to)
+    return replace(draft, server=server, **sender_fields(typed, found)._asdict())
 
 
 def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]:
@@ -252,7 +318,7 @@ def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]
         yield Problem("port", "not_allowed", said("Choose one of the ports {names}.", names=names))
     if not draft.allow_ssl and (message := _needs_encryption(draft)):
         yield Problem("allow_ssl", "required", message)
-    if len(draft.login) > LOGIN_LIMIT or _CONTROL.search(draft.login):
+    if len(draft.login) > LOGIN_LIMIT or CONTROL.search(draft.login):
         yield Problem(
             "login", "invalid", said("The login is too long or holds control characters.")
         )
@@ -274,26 +340,12 @@ def _password_problems(
 ) -> Iterable[Problem]:
     match edit:
         case Secret():
-            yield from _typed_password_problems(edit)
+            yield from secret_problems(edit, field="password", name=said("password"))
         case KeepPassword() if _has_password(saved) and not _same_destination(draft, saved):
             message = said("Server, port, encryption or login changed: type the password again.")
             yield Problem("password", "retype", message)
         case _:
             pass
-
-
-def _typed_password_problems(typed: Secret) -> Iterable[Problem]:
-    text = typed.reveal()
-    if not text:
-        yield Problem("password", "empty", said("Type the password, or leave it out to keep it."))
-    elif _MASK.fullmatch(text):
-        yield Problem(
-            "password", "mask", said("This is a mask and not a password: type the password.")
-        )
-    elif len(text) > PASSWORD_LIMIT or _CONTROL.search(text):
-        yield Problem(
-            "password", "invalid", said("The password is too long or has control characters.")
-        )
 
 
 def _sign_in_problems(draft: SmtpSettings, already: frozenset[str]) -> Iterable[Problem]:

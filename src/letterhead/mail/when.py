@@ -8,7 +8,9 @@ from typing import Any
 from letterhead.mail.reply import Answer, Break, Reply
 
 _EARLY_STAGES = frozenset({"resolve", "connect", "encrypt", "sign_in"})
-_EARLY_KINDS = frozenset({"no_address", "no_starttls", "certificate", "tls", "no_auth", "locked"})
+_EARLY_KINDS = frozenset(
+    {"no_address", "no_starttls", "certificate", "tls", "no_auth", "locked", "no_credentials"}
+)
 _UNKNOWN = frozenset({"", "other"})  # providers that tell nothing of who is speaking
 
 

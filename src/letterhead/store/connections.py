@@ -237,9 +237,9 @@ def _waits_behind(connection_id: int) -> ColumnElement[bool]:
     """The recipients whose mail takes a connection: a portal's own, or the platform's."""
     if connection_id != PLATFORM:
         return (recipient.c.portal_id == connection_id) & (recipient.c.lane == Lane.LIVE.value)
-    smtp = select(portal.c.id).join(
+    own = select(portal.c.id).join(
         settings,
         (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
     )
-    others = smtp.where(settings.c.type == Type.SMTP.value)
+    others = own.where(settings.c.type != Type.DEFAULT.value)
     return (recipient.c.lane == Lane.SYSTEM.value) | recipient.c.portal_id.not_in(others)

@@ -12,7 +12,7 @@ from letterhead.mail.letter import PLATFORM, Letter
 from letterhead.mail.news import Kind, News
 from letterhead.mail.outcome import Stuck
 from letterhead.mail.portal import Role
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.settings import OwnSettings
 from letterhead.store.database import Database
 from letterhead.store.letters import LetterRows
 from letterhead.store.outbox import reply_row
@@ -111,7 +111,7 @@ async def _people(reading: AsyncConnection, row: Row[Any]) -> Sequence[str]:
         return admins
     operators = await _of(reading, Role.OPERATOR, person.c.portal_id.is_(None))
     live = settings_from(row.type, row.fields) if row.type else None
-    own = [live.from_address] if isinstance(live, SmtpSettings) else []
+    own = [live.from_address] if isinstance(live, OwnSettings) else []
     return [*operators, *own]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.secret import Secret
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.settings import OwnSettings
 from letterhead.store.settings import destination, settings_from
 from letterhead.store.tables import portal, settings
 from letterhead.store.vault import ID_BYTES, Vault
@@ -64,4 +64,4 @@ class PasswordRows:
 
 def _bound(row: Row[Any]) -> tuple[object, ...]:
     found = settings_from(row.type, row.fields)
-    return destination(row.portal_id, found) if isinstance(found, SmtpSettings) else ()
+    return destination(row.portal_id, found) if isinstance(found, OwnSettings) else ()

@@ -6,9 +6,9 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.letter import PLATFORM, Lane, Route
-from letterhead.mail.settings import DefaultSettings, Settings, Type
+from letterhead.mail.settings import DefaultSettings, OwnSettings, Settings
 from letterhead.store.settings import settings_from
-from letterhead.store.tables import portal, settings
+from letterhead.store.tables import identity, portal, settings
 
 
 async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] | None:
@@ -17,11 +17,15 @@ async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] 
     version = func.coalesce(upcoming, live) if kind is Lane.TEST else live
     columns = settings.c
     joined = (columns.portal_id == portal.c.id) & (columns.version == version)
+    of_version = (identity.c.portal_id == columns.portal_id) & (
+        identity.c.version == columns.version
+    )
     rows = await reading.execute(
         select(portal.c.name, portal.c.fallback, columns.version, columns.type, columns.fields)
-        .add_columns(columns.sealed_password)
+        .add_columns(columns.sealed_password, identity.c.tenant)
         .select_from(portal)
         .outerjoin(settings, joined)
+        .outerjoin(identity, of_version)
         .where(portal.c.id == portal_id)
     )
     return rows.first()
@@ -30,7 +34,7 @@ async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] 
 def route_of(row: Row[Any], portal_id: int, kind: Lane, *, falls_back: bool = False) -> Route:
     """The route that a row of `way` means; that of the platform, where the portal falls back."""
     found = settings_from(row.type, row.fields) if row.type else DefaultSettings()
-    own = found.type is Type.SMTP and kind is not Lane.SYSTEM and not falls_back
+    own = isinstance(found, OwnSettings) and kind is not Lane.SYSTEM and not falls_back
     return Route(
         connection_id=portal_id if own else PLATFORM,
         version=row.version if own else 0,
@@ -39,6 +43,7 @@ def route_of(row: Row[Any], portal_id: int, kind: Lane, *, falls_back: bool = Fa
         settings=found if own else _default(found),
         sealed_password=row.sealed_password if own else None,
         trouble=None,
+        tenant=(row.tenant or "") if own else "",
     )
 
 

@@ -13,16 +13,20 @@ from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
     DefaultSettings,
     KeepPassword,
+    OwnSettings,
     PasswordEdit,
+    SesSettings,
     Settings,
     SmtpSettings,
     Type,
 )
-from letterhead.store.tables import portal, settings, test
+from letterhead.store.identities import IdentityRows
+from letterhead.store.tables import identity, portal, settings, test
 from letterhead.store.vault import Vault
 
-_TYPES: Mapping[str, type[DefaultSettings] | type[SmtpSettings]] = {
+_TYPES: Mapping[str, type[DefaultSettings] | type[SesSettings] | type[SmtpSettings]] = {
     Type.DEFAULT.value: DefaultSettings,
+    Type.SES.value: SesSettings,
     Type.SMTP.value: SmtpSettings,
 }
 
@@ -106,11 +110,25 @@ class SettingsRows:
                 **values,
             )
         )
+        if isinstance(draft, SesSettings):
+            identity_rows = IdentityRows(self._connection, self._portal_id)
+            await identity_rows.begin(number, draft, now)
         if isinstance(edit, KeepPassword) and _proves(edited.settings, draft):
             await self._inherit_test(edited.number, number)
         if edited.number and not edited.live_since:
             await self._forget(edited.number)
         return Version(number=number, settings=draft, saved_at=now, dns=dns)
+
+    async def secret(self, version: Version) -> Secret | None:
+        """The stored password or secret key of a version, if there is one that can be opened."""
+        row, found = await self._row(version.number), version.settings
+        if row is None or row.sealed_password is None or not isinstance(found, OwnSettings):
+            return None
+        return self._vault.open(row.sealed_password, destination(self._portal_id, found))
+
+    async def numbered(self, number: int) -> Version | None:
+        """A version by its number."""
+        return _version(await self._row(number))
 
     async def keep_dns(self, number: int, found: Mapping[str, Any]) -> None:
         """Keep what DNS said of a version's From domain."""
@@ -134,7 +152,7 @@ class SettingsRows:
         await self._connection.execute(query.values(refuses_foreign_from=refuses))
 
     def _sealed(self, draft: Settings, edit: PasswordEdit, kept: bytes | None) -> bytes | None:
-        if not isinstance(draft, SmtpSettings) or not draft.password_set:
+        if not isinstance(draft, OwnSettings) or not draft.password_set:
             return None
         if isinstance(edit, Secret):
             return self._vault.seal(edit, destination(self._portal_id, draft))
@@ -148,8 +166,8 @@ class SettingsRows:
         await self._connection.execute(insert(test).from_select(names, tested))
 
     async def _forget(self, number: int) -> None:
-        """Forget a version that was never live, and its test."""
-        for table in (test, settings):
+        """Forget a version that was never live, and what belongs to it."""
+        for table in (test, identity, settings):
             await self._connection.execute(delete(table).where(*self._is(table, number)))
 
     def _is(self, table: Table, number: int) -> tuple[ColumnElement[bool], ...]:
@@ -181,7 +199,7 @@ class SettingsRows:
         return rows.first()
 
 
-def destination(portal_id: int, of: SmtpSettings) -> tuple[object, ...]:
+def destination(portal_id: int, of: OwnSettings) -> tuple[object, ...]:
     """What a sealed password is bound to."""
     return portal_id, *of.destination
 
@@ -206,16 +224,17 @@ def _version(row: Row[Any] | None) -> Version | None:
 
 def _proves(tested: Settings, draft: Settings) -> bool:
     return (
-        isinstance(tested, SmtpSettings)
-        and isinstance(draft, SmtpSettings)
-        and tested.proof == draft.proof
+        isinstance(tested, OwnSettings)
+        and isinstance(draft, OwnSettings)
+        and (tested.type, tested.proof) == (draft.type, draft.proof)
     )
 
 
 def _same_question(asked: Settings, draft: Settings) -> bool:
     """Whether what DNS said still answers what these settings need to know."""
     return (
-        isinstance(asked, SmtpSettings)
-        and isinstance(draft, SmtpSettings)
+        isinstance(asked, OwnSettings)
+        and isinstance(draft, OwnSettings)
+        and asked.type == draft.type
         and (asked.provider, asked.from_domain) == (draft.provider, draft.from_domain)
     )

@@ -17,6 +17,7 @@ from letterhead.store.connections import ConnectionRows, trouble
 from letterhead.store.database import Database
 from letterhead.store.domains import DomainRows
 from letterhead.store.held import HeldRows
+from letterhead.store.identities import IdentityRows
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
 from letterhead.store.passwords import PasswordRows
@@ -42,6 +43,7 @@ class Desk:
     settings: SettingsRows
     proofs: ProofRows
     domains: DomainRows
+    identities: IdentityRows
     messages: MessageRows
     connection: ConnectionRows
     held: HeldRows
@@ -146,6 +148,7 @@ class Store:
             SettingsRows(connection, portal.id, self.vault),
             ProofRows(connection, portal.id),
             DomainRows(connection, portal.id),
+            IdentityRows(connection, portal.id),
             MessageRows(connection, portal.id),
             ConnectionRows(connection, portal.id),
             HeldRows(connection, portal.id),

@@ -183,22 +183,41 @@ test = Table(
     Column("confirmed_by", String(254)),
 )
 
-# The domains that a portal has proven to be its own.
+# What Amazon SES said of the identity that a version of settings sends as.
+identity = Table(
+    "identity",
+    metadata,
+    Column("portal_id", ForeignKey("portal.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("region", String(40), nullable=False),
+    Column("payer", String(640), nullable=False),  # whose account: operator, a role, a key
+    Column("name", String(254), nullable=False),  # a domain, or an address
+    Column("tenant", String(64), nullable=False, server_default=""),
+    Column("found", JSON(none_as_null=True)),  # none: SES has not answered yet
+    Column("fault", String(64)),  # why it did not, when it was asked last
+    Column("reply", JSON(none_as_null=True)),
+    Column("looked_at", Moment),
+    Column("looks", Integer, nullable=False, server_default="0"),
+    Column("due", Moment, index=True),  # none: it was removed, and is not looked at by itself
+    Index("ix_identity_name", "name", "region", "payer"),
+)
+
+# The domains, and single addresses, that a portal has proven to be its own.
 proven_domain = Table(
     "proven_domain",
     metadata,
     Column("portal_id", ForeignKey("portal.id"), primary_key=True),
-    Column("domain", String(253), primary_key=True),
+    Column("domain", String(254), primary_key=True),
     Column("proven_at", Moment, nullable=False),
 )
 
-# The codes that were sent to the postmasters of domains.
+# The codes that were sent to the postmasters of domains, and to single addresses.
 domain_code = Table(
     "domain_code",
     metadata,
     Column("message_id", String(32), primary_key=True),
     Column("portal_id", ForeignKey("portal.id"), nullable=False, index=True),
-    Column("domain", String(253), nullable=False),
+    Column("domain", String(254), nullable=False),
     Column("sent_at", Moment, nullable=False),
     Column("code_digest", String(64), nullable=False),
     Column("wrong_codes", Integer, nullable=False),

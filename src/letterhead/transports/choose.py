@@ -11,9 +11,12 @@ from letterhead.mail.letter import Route
 from letterhead.mail.reply import Answer, Break, Kind, Stage
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Envelope, Server
-from letterhead.mail.settings import SmtpSettings
+from letterhead.mail.ses import Access, SesRoute, access
+from letterhead.mail.settings import OwnSettings, SesSettings, SmtpSettings
+from letterhead.transports.aws import Aws
 from letterhead.transports.base import BeforeDot, Passed, Transport, Watch
 from letterhead.transports.capture import CaptureTransport
+from letterhead.transports.ses import Sending, SesTransport, Stages
 from letterhead.transports.smtp import SmtpTransport
 
 
@@ -24,41 +27,60 @@ class Ways:
     egress: Egress
     tls: ssl.SSLContext
     ehlo: str
-    default_route: Server | None  # None captures
+    default_route: Server | SesRoute | None  # None captures
+    aws: Aws
+    configuration_set: str  # of the operator's AWS account; empty: none
     captured: Path
     password: Callable[[Route], Secret | None]  # opens what is sealed, if the key is there
-    _open: dict[int, tuple[int, Transport]] = field(default_factory=dict)
+    _open: dict[int, tuple[tuple[int, str], Transport]] = field(default_factory=dict)
 
     async def of(self, route: Route) -> Transport:
         """The way out of a connection; that of earlier settings, or without its key, is closed."""
-        version, way = self._open.get(route.connection_id, (None, None))
-        if way is not None and version == route.version and not isinstance(way, Locked):
+        of = (route.version, route.tenant)
+        earlier, way = self._open.get(route.connection_id, (None, None))
+        if way is not None and earlier == of and not isinstance(way, Locked):
             return way
         made = self.fresh(route)
-        self._open[route.connection_id] = (route.version, made)
+        self._open[route.connection_id] = (of, made)
         if way is not None:
             await way.close()
         return made
 
     def fresh(self, route: Route) -> Transport:
         """A way out that nobody else uses."""
-        if not isinstance(route.settings, SmtpSettings):
+        settings = route.settings
+        if not isinstance(settings, OwnSettings):
             return self._platform()
-        server = _server(route.settings, self.password(route))
-        if route.settings.password_set and server.password is None:
+        password = self.password(route)
+        if settings.password_set and password is None:
             return Locked()
-        return self._smtp(server)
+        if isinstance(settings, SesSettings):
+            return self._ses(access(settings, password), route.tenant)
+        return self._smtp(_server(settings, password))
 
     async def close(self) -> None:
         """Take leave of every server."""
         while self._open:
             _, (_, way) = self._open.popitem()
             await way.close()
+        await self.aws.close()
 
     def _platform(self) -> Transport:
         if self.default_route is None:
             return CaptureTransport(self.captured)
+        if isinstance(self.default_route, SesRoute):
+            return self._ses(Access(self.default_route.region))
         return self._smtp(self.default_route)
+
+    def _ses(self, by: Access, tenant: str = "") -> SesTransport:
+        """A configuration set, and a portal's tenant, are in the operator's account only."""
+        shared = by.is_operators
+        sending = Sending(
+            access=by,
+            configuration_set=self.configuration_set if shared else "",
+            tenant=tenant if shared else "",
+        )
+        return SesTransport(sending, self.aws, Stages(self.egress, self.tls))
 
     def _smtp(self, server: Server) -> SmtpTransport:
         return SmtpTransport(server, self.egress, tls=self.tls, ehlo=self.ehlo)

@@ -14,6 +14,7 @@ from letterhead.mail.settings import (
     KeepPassword,
     PasswordEdit,
     RemovePassword,
+    SesSettings,
     Settings,
     SmtpSettings,
     Type,
@@ -111,6 +112,9 @@ def of(settings: Settings) -> Form:
     match settings:
         case DefaultSettings():
             own = {"from_name": settings.from_name, "reply_to": settings.reply_to}
+            return Form(values={**_BLANK, **own, "copy_to": settings.copy_to})
+        case SesSettings():
+            own = {"from_name": settings.from_name, "from_address": settings.from_address}
             return Form(values={**_BLANK, **own, "copy_to": settings.copy_to})
         case SmtpSettings():
             own = {each: str(getattr(settings, each)) for each in _OF_SMTP[1:-1]}

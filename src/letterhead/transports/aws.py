@@ -1,0 +1,119 @@
+"""
+Asks AWS: a client for each region and account, opened when it is first needed.
+
+The library behind it costs a second and 45 MB, so it is loaded (in a thread) by who needs it only.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any, Protocol
+
+from letterhead.egress import Egress
+from letterhead.errors import Misconfigured
+from letterhead.mail.ses import Access, Region
+
+SES = "sesv2"
+_LIBRARY = "letterhead.transports.aws_client"
+
+
+class Client(Protocol):
+    """One service of AWS, as one account."""
+
+    @property
+    def endpoint(self) -> str:
+        """The address (URL) that is asked."""
+        ...
+
+    async def call(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask once, without retries of the library's own; Declined gives a refusal or a break."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Pace:
+    """Lets so many go in a second, over all who send by one account; 0 is no limit."""
+
+    def __init__(self) -> None:
+        self.a_second = 0.0
+        self._free = 0.0  # by the loop's clock
+
+    async def turn(self) -> None:
+        """Wait for one's turn."""
+        loop = asyncio.get_running_loop()
+        at = max(self._free, loop.time())
+        self._free = at + (1 / self.a_second if self.a_second else 0)
+        if at > loop.time():
+            await asyncio.sleep(at - loop.time())
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody go for a while."""
+        self._free = max(self._free, asyncio.get_running_loop().time() + seconds)
+
+
+@dataclass(slots=True)
+class Line:
+    """A client with its pace, which everybody shares who sends by it."""
+
+    open: Callable[[], Awaitable[Client]]
+    pace: Pace = field(default_factory=Pace)
+    rate_until: float = 0.0  # by the loop's clock: until when the pace is known
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _client: Client | None = None
+
+    async def client(self) -> Client:
+        """The client, opened by the first who asks; Declined where there are no credentials."""
+        async with self.lock:
+            self._client = self._client or await self.open()
+        return self._client
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
+
+
+class Aws:
+    """Opens lines to AWS; those of the operator's account are shared, one a region."""
+
+    def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
+        self._egress = egress
+        self._tls = tls
+        self._shared: dict[str, Line] = {}
+
+    def line(self, access: Access) -> Line:
+        """The line of an account; one of a portal's own is for the caller to close."""
+        if not access.is_operators:
+            return Line(lambda: self._open(access))
+        return self._shared.setdefault(access.region, Line(lambda: self._open(access)))
+
+    async def leave(self, access: Access, line: Line) -> None:
+        """Close a line that nobody shares."""
+        if not access.is_operators:
+            await line.close()
+
+    async def close(self) -> None:
+        while self._shared:
+            await self._shared.popitem()[1].close()
+
+    async def _open(self, access: Access) -> Client:
+        library = await asyncio.to_thread(import_module, _LIBRARY)
+        client: Client = await library.opened(SES, access, self._egress, self._tls)
+        return client
+
+
+@cache
+def regions() -> Mapping[str, Region]:
+    """The regions that have Amazon SES, by name; from botocore's data, so slow at first."""
+    found: Mapping[str, Region] = import_module("letterhead.transports.aws_regions").regions()
+    return found
+
+
+def demand_region(name: str) -> str:
+    """Refuse a region that has no Amazon SES."""
+    if name not in regions():
+        raise Misconfigured(f"LETTERHEAD_DEFAULT_ROUTE: Amazon SES is not in a region {name!r}.")
+    return name
