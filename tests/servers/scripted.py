@@ -205,18 +205,17 @@ class _Session:
 
 @contextmanager
 def running(script: Scripted) -> Iterator[Scripted]:
-    """Run it in a thread of its own, for tests that have no event loop."""
+    """Run it in a thread of its own, for tests that have no event loop, or are in another."""
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(script.listen())
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
+        server = asyncio.run_coroutine_threadsafe(script.listen(), loop).result(20)
         yield script
-    finally:
         asyncio.run_coroutine_threadsafe(_end(script, server), loop).result(20)
+    finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from letterhead.actions.settings import SmtpEdit
 from letterhead.errors import Problem
-from letterhead.mail.prefill import is_ours
+from letterhead.mail.prefill import is_our_port, is_ours
 from letterhead.mail.providers import Filled
 from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
@@ -83,10 +83,12 @@ class Form:
         return SmtpEdit(draft, self._password_edit(), unread)
 
     def filled(self, found: Filled, *, anyway: bool) -> "Form":
-        """Fill in server and port of a provider, unless a person typed another server."""
+        """Fill in server and port of a provider, unless a person typed others."""
         values = {**self.values, "type": Type.SMTP.value, "provider": found.provider.key}
         if anyway or is_ours(self.values["server"]):
-            values |= {"server": found.server, "port": str(found.provider.port), "allow_ssl": "on"}
+            values["server"] = found.server
+            if anyway or is_our_port(self.values["port"]):
+                values["port"] = str(found.provider.port)
         return replace(self, values=values)
 
     def _password_edit(self) -> PasswordEdit:

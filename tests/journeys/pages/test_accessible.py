@@ -1,5 +1,6 @@
 """Every page can be used by everybody: axe's rules, small screens, the keyboard alone."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from letterhead.mail.portal import Scope
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
+from tests.journeys.settings import code_of
 from tests.servers.postfix import Postfix
 
 
@@ -66,6 +68,15 @@ def test_no_page_breaks_a_rule_or_needs_sideways_scrolling(
     assert not found, "\n".join(f"{where}: {broken}" for where, broken in found.items())
 
 
+def test_the_guide_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:
+    page.goto(f"{desk.portal.platform.address}/help/providers/gmail")
+
+    expect(page.get_by_role("heading", name="Gmail and Google Workspace")).to_be_visible()
+    assert violations(axe, page) == []
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert not is_too_wide(page)
+
+
 def test_signing_in_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:
     desk.press("Sign out")
 
@@ -73,30 +84,56 @@ def test_signing_in_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:
     assert violations(axe, page) == []
 
 
-def test_the_keyboard_alone_is_enough(desk: Desk, mail_server: Postfix) -> None:
-    """From the type to the saved settings without a mouse."""
+def reach(page: Page, selector: str) -> None:
+    """Go to a control by the Tab key."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
+            return
+    raise AssertionError(f"{selector} cannot be reached")
+
+
+def test_settings_are_filled_in_by_the_keyboard_alone(desk: Desk) -> None:
     page = desk.page
-
-    def reach(selector: str) -> None:
-        for _ in range(60):
-            page.keyboard.press("Tab")
-            if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):
-                return
-        raise AssertionError(f"{selector} cannot be reached")
-
-    reach("[name=type]")
+    reach(page, "[name=type]")
     page.keyboard.press("ArrowDown")
-    reach("[name=provider]")
+    reach(page, "[name=provider]")
     with page.expect_response("**/prefill"):
         page.keyboard.type("Other")
     expect(page.locator("[data-filled=other]")).to_have_count(1)
-    reach("[name=server]")
+    reach(page, "[name=server]")
     page.keyboard.type("mail.test")
     form = smtp()
     for name in ("port", "login", "password", "from_name", "from_address"):
-        reach(f"[name={name}]")
+        reach(page, f"[name={name}]")
         page.keyboard.press("Control+A")
         page.keyboard.type(str(form[name]))
+
     page.keyboard.press("Enter")
 
     expect(desk.chip).to_contain_text("Saved, not tested")
+
+
+def test_settings_are_tested_and_switched_on_by_the_keyboard_alone(
+    desk: Desk, mail_server: Postfix
+) -> None:
+    desk.portal.save(smtp())
+    page, to = desk.open().page, f"keys-{desk.portal.slug}@client.test"
+
+    reach(page, "#open-test")
+    page.keyboard.press("Enter")
+    expect(page.locator("#to")).to_be_focused()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(to)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("accepted the message")).to_be_visible()
+    reach(page, "#code")
+    page.keyboard.type(code_of(mail_server, to))
+    page.keyboard.press("Enter")
+    expect(desk.chip).to_contain_text("Ready to switch on")
+    reach(page, "#switch summary")
+    page.keyboard.press("Enter")
+    reach(page, "[formaction$=switch-on]")
+    page.keyboard.press("Enter")
+
+    expect(desk.chip).to_have_text(re.compile("On$"))

@@ -7,11 +7,12 @@ from playwright.sync_api import expect
 
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
-from tests.journeys.settings import code_of
+from tests.journeys.settings import code_of, go_live_scripted
 from tests.journeys.test_providers import relay
 from tests.running import Portal
 from tests.servers.bind import Bind
 from tests.servers.postfix import PASSWORD, Postfix
+from tests.servers.scripted import Scripted
 
 PROVIDERS = [("gmail", 587), ("gmail", 465), ("microsoft365", 587), ("zoho", 465), ("other", 587)]
 
@@ -40,6 +41,7 @@ def test_from_default_to_the_own_server(
 
     expect(desk.chip).to_contain_text("On")
     expect(desk.page.locator("section").first).to_contain_text("SMTP · mail.test")
+    expect(desk.page.locator("section").first).to_contain_text("by admin@hart.test")
     sent = hart.wait_for(hart.send(message("By the page")))
     assert sent["recipients"][0]["status"] == "sent"
 
@@ -52,6 +54,8 @@ def test_the_relay_needs_no_login_and_its_port_is_fixed(
 
     desk.fill(form)
     desk.save()
+    expect(desk.page.locator("[name=port]")).to_have_attribute("readonly", "")
+    expect(desk.page.locator("#port-hint")).to_contain_text("Port 25 is fixed")
     proof = hart.change("prove-domain", {"method": "dns"})
     expect(desk.page.locator("#domain")).to_contain_text(proof["value"])
     desk.press("Look for the record")
@@ -73,6 +77,52 @@ def test_back_to_default(desk: Desk, hart: Portal, mail_server: Postfix) -> None
 
     expect(desk.page.locator("section").first).to_contain_text("Platform default")
     assert hart.settings()["live"]["type"] == "default"
+    desk.page.get_by_text("Back to an earlier version …").click()
+    desk.press("Back to version 1")
+    expect(desk.page.locator("section").first).to_contain_text("SMTP · mail.test")
+    assert hart.settings()["live"]["version"] == 1
+
+
+def test_the_page_says_when_the_password_was_typed(plain_desk: Desk, hart: Portal) -> None:
+    hart.save(smtp())
+    plain_desk.open()
+
+    field = plain_desk.page.locator(".filled", has_text="Set on")
+    expect(field.locator("time")).to_have_count(1)
+    hart.save({key: value for key, value in smtp(from_name="A third").items() if key != "password"})
+    plain_desk.open()
+    expect(field.locator("time")).to_have_count(1)
+
+
+def test_whoever_looks_after_the_dns_gets_a_page_with_every_record(desk: Desk) -> None:
+    desk.portal.save(smtp(provider="gmail", from_address="office@other.test"))
+    desk.portal.change("check-dns")
+    desk.open()
+
+    with desk.page.expect_download() as started:
+        desk.page.get_by_role("link", name="Download the page").click()
+
+    assert started.value.suggested_filename == "dns-other.test.txt"
+    text = started.value.path().read_text("utf-8")
+    assert "v=spf1 mx include:_spf.google.com -all" in text
+    assert "_dmarc.other.test" in text
+    row = desk.page.locator("#dns .record").first
+    expect(row).to_contain_text("Incomplete")
+    expect(row.locator("[data-copy]")).to_have_attribute(
+        "data-copy", "v=spf1 mx include:_spf.google.com -all"
+    )
+
+
+def test_a_pass_is_made_and_what_was_typed_stays(plain_desk: Desk) -> None:
+    plain_desk.page.locator("[name=from_name]").fill("Typed, not saved")
+
+    plain_desk.press("Make a pass")
+
+    expect(plain_desk.page.locator("#pass pre")).to_contain_text("/enter?token=")
+    expect(plain_desk.page.locator("[name=from_name]")).to_have_value("Typed, not saved")
+    plain_desk.press("Revoke")
+    expect(plain_desk.page.locator("[name=from_name]")).to_have_value("Typed, not saved")
+    expect(plain_desk.button("Revoke")).to_have_count(0)
 
 
 def test_what_is_wrong_stands_beside_its_field_and_what_was_typed_stays(any_desk: Desk) -> None:
@@ -134,6 +184,8 @@ def test_a_wrong_password_is_told_in_words_and_marked_nowhere_else(desk: Desk) -
     block = desk.page.locator("#test .alert-danger")
     expect(block).to_be_visible()
     expect(desk.chip).to_contain_text("Test failed")
+    marked = desk.page.locator("[aria-invalid=true]")
+    assert marked.evaluate_all("all => all.map(each => each.name)") == ["login", "password"]
     block.get_by_text("Show the server's reply").click()
     expect(block.locator("pre")).to_contain_text("535")
     desk.open()
@@ -206,3 +258,26 @@ def test_the_history_says_who_did_what(desk: Desk, hart: Portal, mail_server: Po
     text = desk.page.content()
     assert PASSWORD not in text
     assert "a-secret-of-the-first" not in text
+
+
+def test_a_paused_connection_is_told_with_what_to_do(
+    desk: Desk, hart: Portal, server: Scripted
+) -> None:
+    go_live_scripted(hart, server)
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+    hart.wait_for(hart.send(message("Held")), "held")
+    card = desk.open().page.locator("section").first
+
+    expect(desk.chip).to_contain_text("Paused, mail is held")
+    expect(card).to_contain_text("1 mail is held; none is lost.")
+    expect(card.locator(".alert-title")).to_have_text("The server refused the login")
+    marked = desk.page.locator("[aria-invalid=true]")
+    assert marked.evaluate_all("all => all.map(each => each.name)") == ["login", "password"]
+    desk.press("Use the platform's route meanwhile")
+    expect(card).to_contain_text("mail takes the platform's route meanwhile")
+    desk.press("Hold mail instead")
+    server.answers.clear()
+    desk.press("Try again now")
+
+    hart.wait_for(hart.send(message("Flows")), "sent")
+    expect(desk.open().chip).to_contain_text("On")

@@ -30,6 +30,7 @@ PAGES = frozenset(
         "smtp-servers",
         "smtp-ports",
         "app-passwords",
+        "providers/dns-records",
         *(f"providers/{each}" for each in [*_OF_PROVIDER.values(), "other"]),
     }
 )
@@ -45,7 +46,7 @@ async def look(request: Request, office: Office) -> Response:
     name = request.path_params["name"]
     if name not in PAGES:
         raise NotFound(said("There is no such page."))
-    title, html = _page(name)
+    title, html = rendered(name)
     values = {**outside(request, office), "title": title, "html": Markup(html)}  # noqa: S704 - ours
     return render.page("help.html", values)
 
@@ -54,7 +55,7 @@ ROUTES = [Route("/help/{name:path}", open_to_all(look), methods=["GET"])]
 
 
 @cache
-def _page(name: str) -> tuple[str, str]:
+def rendered(name: str) -> tuple[str, str]:
     """The title and the HTML of a page of the guide."""
     text = (resources.files("letterhead.web") / "guide" / f"{name}.md").read_text("utf-8")
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
