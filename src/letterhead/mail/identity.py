@@ -1,5 +1,6 @@
 """How an identity of Amazon SES stands, and what its domain publishes for it."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ SUCCESS, PENDING, FAILED = "SUCCESS", "PENDING", "FAILED"  # as SES says it
 
 _SIGNERS = "dkim.amazonses.com"  # where the keys stand, unless SES names another zone
 _PAUSES = tuple(timedelta(minutes=each) for each in (1, 2, 5, 10, 30, 60))
+_TENANT_LIMIT, _TENANT_KEPT = 64, 48  # characters
 _VERIFIED = timedelta(hours=6)  # between looks at what needs nothing any more
 
 
@@ -110,7 +112,10 @@ def _mail_from(found: Identity) -> Iterable[Record]:
 
 def tenant(slug: str) -> str:
     """The name of a portal's tenant at SES: at most 64 characters, each of which SES takes."""
-    return f"lh-{slug}"[:64]
+    name = f"lh-{slug}"
+    if len(name) <= _TENANT_LIMIT:
+        return name
+    return f"{name[:_TENANT_KEPT]}-{hashlib.sha256(slug.encode()).hexdigest()[:12]}"
 
 
 def state(found: Identity | None) -> spf.State:

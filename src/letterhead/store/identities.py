@@ -69,7 +69,10 @@ class IdentityRows:
         }
         if look.found:
             values |= {"found": identities.kept(look.found), "tenant": look.found.tenant}
-        query = update(identity).where(*self._is(version)).values(values)
+        # What was asked for later, and answered sooner, is newer.
+        looked_at = identity.c.looked_at
+        newest = looked_at.is_(None) | (looked_at <= look.looked_at)
+        query = update(identity).where(*self._is(version), newest).values(values)
         await self._connection.execute(query)
 
     async def forget(self, version: int) -> None:

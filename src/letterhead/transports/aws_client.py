@@ -1,5 +1,6 @@
 """A client of aiobotocore over our egress: our resolver, our TLS; its errors become answers."""
 
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,10 @@ from letterhead.mail.reply import Break, Kind, Reply, Stage, safe_text
 from letterhead.mail.ses import Access
 from letterhead.transports.session import Declined
 from letterhead.transports.tls import not_encrypted
+
+# What they warn of comes as an error, too; their own words could hold what no log may.
+for _name in ("aiobotocore", "botocore"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 CONNECTIONS = 50  # open at once with one region, at most
 _IDLE = 5.0  # seconds; AWS hangs up later, and a hang-up under a request makes it uncertain
@@ -104,11 +109,17 @@ class _Lending:
 
     async def _assumed(self) -> Mapping[str, str]:
         access = self._access
-        asked = {"RoleArn": access.role_arn, "ExternalId": access.external_id}
         made = _session().create_client("sts", region_name=access.region, config=self._config)
-        async with await _entered(made) as sts:
-            name = {"RoleSessionName": "letterhead"}
-            lent = (await _signing_in(sts.assume_role, {**asked, **name}))["Credentials"]
+        sts = AwsClient(await _entered(made))
+        asked = {
+            "RoleArn": access.role_arn,
+            "RoleSessionName": "letterhead",
+            "ExternalId": access.external_id,
+        }
+        try:
+            lent = (await _signing_in(sts, "assume_role", asked))["Credentials"]
+        finally:
+            await sts.close()
         return {
             "access_key": lent["AccessKeyId"],
             "secret_key": lent["SecretAccessKey"],
@@ -201,10 +212,12 @@ async def _called(operation: Any, parameters: Mapping[str, Any]) -> Mapping[str,
     return answer
 
 
-async def _signing_in(operation: Any, parameters: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401
-    """The same; a break in it comes before whatever the credentials are for."""
+async def _signing_in(
+    client: AwsClient, operation: str, parameters: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Ask; a break in it comes before whatever the credentials are for."""
     try:
-        return await _called(operation, parameters)
+        return await client.call(operation, parameters)
     except Declined as declined:
         raise Declined(replace(declined.answer, stage=Stage.SIGN_IN)) from declined
 

@@ -197,6 +197,9 @@ async def _follow_rate(line: Line, client: Client) -> None:
     line.rate_until = now + _QUOTA_LASTS
     try:
         answer = await client.call("get_account", {})
-    except Declined:
+    except Declined as declined:
+        if declined.answer.stage is Stage.SIGN_IN:  # one refused sign-in is enough
+            line.rate_until = 0.0
+            raise
         return
     line.pace.a_second = float(answer.get("SendQuota", {}).get("MaxSendRate", 0))
