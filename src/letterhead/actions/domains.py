@@ -11,7 +11,14 @@ from letterhead.errors import Invalid, NotFound, Problem, Refused
 from letterhead.mail import address, dkim, dmarc, spf
 from letterhead.mail.gate import Step
 from letterhead.mail.portal import Portal
-from letterhead.mail.providers import PROVIDERS, RELAY, Filled, Provider, of_domain
+from letterhead.mail.providers import (
+    MAILBOX_OF_RELAY,
+    PROVIDERS,
+    RELAY,
+    Filled,
+    Provider,
+    of_domain,
+)
 from letterhead.mail.receivers import rules
 from letterhead.mail.said import said, spoken
 from letterhead.mail.settings import OwnSettings, SesSettings, SmtpSettings
@@ -19,8 +26,6 @@ from letterhead.mail.spf import Node, Verdict, Wanted
 from letterhead.mail.spf_record import Network
 from letterhead.store.settings import Version
 from letterhead.store.store import Desk, Store
-
-_MAILBOX_OF_RELAY = "microsoft365"
 
 Row = Mapping[str, Any]
 
@@ -71,7 +76,7 @@ class DomainCheck:
         """The domain's own relay, as the other way where Office 365 has refused a test."""
         async with self.store.look(portal) as desk:
             settings = (await looked_at(desk)).settings
-        if not isinstance(settings, SmtpSettings) or settings.provider != _MAILBOX_OF_RELAY:
+        if not isinstance(settings, SmtpSettings) or settings.provider != MAILBOX_OF_RELAY:
             return None
         return of_domain(settings.from_domain, await self.dns.mx(settings.from_domain) or ())
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from letterhead.mail.limits import Limits
 
-RELAY = "microsoft365_relay"
+RELAY, MAILBOX_OF_RELAY = "microsoft365_relay", "microsoft365"
 
 _CONNECTIONS = 10  # open at once, at most, where nothing else is known
 

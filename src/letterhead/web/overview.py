@@ -6,7 +6,7 @@ from typing import Any
 from letterhead.actions.settings import Overview
 from letterhead.mail import faults
 from letterhead.mail.gate import Step
-from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
+from letterhead.mail.providers import MAILBOX_OF_RELAY, PROVIDERS, RELAY, RELAY_SUFFIXES, of_domain
 from letterhead.mail.sender import from_name, sender
 from letterhead.mail.settings import RELAY_PORT, Settings, SmtpSettings, Type
 from letterhead.mail.standing import next_step, standing
@@ -32,6 +32,7 @@ def shown(asked: Asked, found: Overview, record: Mapping[str, Any] | None) -> di
         "fault": faults.by_code(proof.fault) if proof and proof.fault else None,
         "trouble_fault": faults.by_code(found.trouble.fault) if found.trouble else None,
         "issues": _has_issues(edited.dns),
+        "other_way": _other_way(found),
         "live_from": _seen_by_clients(asked, found.live.settings),
         **_DATA,
         "sending_addresses": asked.office.sending_addresses,
@@ -57,12 +58,26 @@ _DATA: Mapping[str, Any] = {
     "providers": PROVIDERS,
     "relay_suffixes": RELAY_SUFFIXES,
     "relay_port": RELAY_PORT,
+    "relay_key": RELAY,
 }
 
 
 def _has_issues(dns: Mapping[str, Any] | None) -> bool:
     """Whether receivers find something to object to in the domain's records."""
     return dns is not None and any(each["state"] == "not_met" for each in dns["sender_rules"])
+
+
+def _other_way(found: Overview) -> str:
+    """The domain's own relay, where a test by a mailbox of Office 365 has failed."""
+    edited = found.next or found.live
+    failed = found.proof is not None and found.proof.accepted is False
+    settings = edited.settings
+    if not failed or not edited.dns or not isinstance(settings, SmtpSettings):
+        return ""
+    if settings.provider != MAILBOX_OF_RELAY:
+        return ""
+    filled = of_domain(settings.from_domain, edited.dns["mx"]["found"])
+    return filled.relay if filled else ""
 
 
 def _seen_by_clients(asked: Asked, settings: Settings) -> Any:  # noqa: ANN401 - a Sender

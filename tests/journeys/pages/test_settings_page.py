@@ -192,6 +192,20 @@ def test_a_wrong_password_is_told_in_words_and_marked_nowhere_else(desk: Desk) -
     expect(desk.page.locator("#test .alert-danger")).to_be_visible()
 
 
+def test_after_a_failed_test_of_office_365_the_relay_is_offered(any_desk: Desk) -> None:
+    any_desk.portal.save(
+        smtp(provider="microsoft365", password="wrong", from_address="office@outlook.test")
+    )
+    any_desk.portal.change("test", {"to": "anna@client.test"})
+    any_desk.open()
+
+    expect(any_desk.page.locator("#test")).to_contain_text("another way, which needs no password")
+    any_desk.press("Choose the relay")
+
+    expect(any_desk.page.locator("[name=provider]")).to_have_value("microsoft365_relay")
+    expect(any_desk.page.locator("[name=port]")).to_have_attribute("readonly", "")
+
+
 def test_a_wrong_code_leaves_tries(desk: Desk) -> None:
     desk.fill(smtp())
     desk.save()

@@ -12,7 +12,7 @@ from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
 from letterhead.mail.gate import Check, State, Step
 from letterhead.mail.letter import Lane
 from letterhead.mail.proof import CODE_DIGITS
-from letterhead.mail.providers import PROVIDERS, Filled
+from letterhead.mail.providers import PROVIDERS, RELAY, Filled
 from letterhead.mail.rights import Right
 from letterhead.mail.said import said, spoken
 from letterhead.mail.settings import SmtpSettings, tls_ports
@@ -267,7 +267,8 @@ async def _found(asked: Asked, form: Form) -> Filled | None:
     dns, email = asked.office.domains.dns, form.values["from_address"].strip()
     if asked.request.query_params.get("by") == "from_address":
         return await filled_for(dns, email)
-    provider = PROVIDERS.get(form.values["provider"])
+    by_relay = asked.request.query_params.get("by") == "relay"
+    provider = PROVIDERS.get(RELAY if by_relay else form.values["provider"])
     if provider is None:
         raise Invalid([Problem("provider", "unknown", said("Choose a provider from the list."))])
     return await filled_by(dns, provider, email)
