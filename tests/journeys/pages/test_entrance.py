@@ -240,7 +240,7 @@ def test_a_stored_password_is_never_shown(hart: Portal, person: Person) -> None:
     text = person.enter(hart).http.get(f"/portals/{hart.slug}/email-settings").text
 
     assert "a-very-secret-password" not in text
-    assert "leave this empty to keep it" in text
+    assert "Leave it empty to keep it" in text
 
 
 @pytest.mark.parametrize("path", ["//evil.test", "https://evil.test", "/\\evil.test", "evil"])
