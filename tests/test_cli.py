@@ -227,6 +227,8 @@ def test_a_domain_is_checked(tmp_path: Path, name_server: Bind) -> None:
     assert "SPF of other.test: incomplete." in missing.out
     assert "other.test  TXT  v=spf1 mx include:_spf.google.com -all" in missing.out
     assert "SPF of google.test: pass." in passes.out
+    assert "Look-ups: 1 of 10\n" in passes.out
+    assert "Look-ups: 1 of 10, and 2 with this record\n" in missing.out
     assert json.loads(as_json.out)["spf"]["state"] == "missing"
 
 

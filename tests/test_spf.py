@@ -216,6 +216,7 @@ async def test_two_records_are_one_too_many(world: ScriptedDns) -> None:
 
     assert (found.state, found.publish) == (State.ERROR, None)
     assert "2 SPF records" in found.detail
+    assert set((found.found or "").split("\n")) == {"v=spf1 -all", f"v=spf1 {TERM} ~all"}
 
 
 @pytest.mark.parametrize(

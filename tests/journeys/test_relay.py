@@ -78,6 +78,10 @@ def test_a_proven_domain_may_not_use_the_relay_of_another(hart: Portal, name_ser
 
     assert states(proven)["domain_proven"] == "open"
     assert refused["step"] == "domain_proven"
+    assert refused["detail"] == (
+        f"victim-test{SUFFIX} is not the relay of mine.test: "
+        f"enter the host of its MX, or mine-test{SUFFIX}."
+    )
 
 
 def test_the_relay_may_be_any_mx_of_the_domain(hart: Portal, name_server: Bind) -> None:

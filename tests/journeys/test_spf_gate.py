@@ -39,6 +39,9 @@ def test_without_the_record_there_is_no_test_and_no_switching_on(
     assert (found["spf"]["state"], found["spf"]["publish"]) == (state, publish)
     if publish:
         assert found["spf"]["record"] == {"name": domain, "type": "TXT", "value": publish}
+        assert domain in test["detail"]
+        assert publish in test["detail"]
+    assert test["detail"].startswith(found["spf"]["detail"])
     for refused in (test, switch_on):
         assert (refused["status"], refused["step"], refused["reason"]) == (409, "dns", reason)
     assert states(overview)["dns"] == "open"

@@ -184,11 +184,13 @@ async def progress(desk: Desk) -> tuple[Version, Progress]:
     version = upcoming or await desk.settings.live()
     proof = await desk.proofs.of(version.number)
     saved = version if version.number else None  # nobody has saved version 0
+    owns_domain = await _owns_domain(desk, version)
     return version, Progress(
         settings=saved.settings if saved else None,
         live=upcoming is None and saved is not None,
         **await _dns(desk, version),
-        domain_proven=await _is_proven(desk, version),
+        owns_domain=owns_domain,
+        domain_proven=owns_domain and _uses_own_relay(version),
         test_accepted=proof is not None and proof.stands,
         test_confirmed=proof is not None and proof.stands and proof.confirmed_at is not None,
     )
@@ -201,18 +203,50 @@ async def _dns(desk: Desk, version: Version) -> Mapping[str, Any]:
         look = await desk.identities.of(version.number)
         found = look.found if look else None
         return {"dns": identity.state(found), "dns_detail": identity.detail(found, settings)}
-    return {"dns": spf.State(version.dns["spf"]["state"]) if version.dns else None}
+    if not version.dns:
+        return {"dns": None}
+    found = version.dns["spf"]
+    state = spf.State(found["state"])
+    return {"dns": state, "dns_detail": "" if state is spf.State.PASS else _to_publish(found)}
 
 
-async def _is_proven(desk: Desk, version: Version) -> bool:
-    """Whether the From domain is the portal's, and the relay is the domain's."""
+def _to_publish(found: Mapping[str, Any]) -> str:
+    """What a check of the SPF record has found, and what to publish, in words."""
+    detail: str = found["detail"]
+    record = found["record"]
+    if not record:
+        return detail
+    if not found["found"]:
+        return said(
+            "{detail} Publish this TXT record of {name}: {value}",
+            detail=detail,
+            name=record["name"],
+            value=record["value"],
+        )
+    return said(
+        "{detail} Found: {found}. Change the TXT record of {name} to: {value}",
+        detail=detail,
+        found=found["found"],
+        name=record["name"],
+        value=record["value"],
+    )
+
+
+async def _owns_domain(desk: Desk, version: Version) -> bool:
+    """Whether the From domain is proven to be the portal's, where it must be."""
     settings = version.settings
     if isinstance(settings, SesSettings):
         return await _is_proven_for_ses(desk, settings)
     if not isinstance(settings, SmtpSettings) or not settings.needs_proof:
         return False
+    return await desk.domains.is_proven(settings.from_domain)
+
+
+def _uses_own_relay(version: Version) -> bool:
+    """Whether a relay is the From domain's; other settings have none."""
+    settings = version.settings
     mx = version.dns["mx"]["found"] if version.dns else ()
-    return settings.is_own_relay(mx) and await desk.domains.is_proven(settings.from_domain)
+    return not isinstance(settings, SmtpSettings) or settings.is_own_relay(mx)
 
 
 async def _is_proven_for_ses(desk: Desk, settings: SesSettings) -> bool:

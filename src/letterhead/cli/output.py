@@ -43,14 +43,17 @@ def print_check(found: Mapping[str, Any], *, as_json: bool) -> None:
         return
     spf = found["spf"]
     print(f"SPF of {found['domain']}: {spf['state']}. {spf['detail']}")
-    print(f"Found:    {spf['found'] or 'no record'}")
+    print(f"Found:    {(spf['found'] or 'nothing').replace(chr(10), chr(10) + ' ' * 10)}")
     if record := spf["record"]:
         print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
-    print(f"Look-ups: {spf['lookups']}, and {spf['lookups_after']} with what is to be published")
+        print(f"Look-ups: {spf['lookups']} of 10, and {spf['lookups_after']} with this record")
+    else:
+        print(f"Look-ups: {spf['lookups']} of 10")
     for name in ("dkim", "dmarc"):
         print(f"{name.upper() + ':':<10}{found[name]['state']}. {found[name]['detail']}")
     if record := found["dmarc"]["record"]:
         print(f"Publish:  {record['name']}  {record['type']}  {record['value']}")
-    print(f"MX:       {', '.join(found['mx']['found']) or found['mx']['state']}")
+    none = "DNS did not answer" if found["mx"]["state"] == "unknown" else "none"
+    print(f"MX:       {', '.join(found['mx']['found']) or none}")
     for rule in found["sender_rules"]:
         print(f"{rule['receivers']}, {rule['of']}: {rule['state']}. {rule['detail']}")

@@ -47,7 +47,8 @@ class Survey:
         if not found:
             return Node(domain, problem=_LEADS_NOWHERE if path else "")
         if len(found) > 1:
-            return Node(domain, problem=_several(len(found)))
+            shown = "\n".join(found)[: spf_record.RECORD_LIMIT]
+            return Node(domain, shown, problem=_several(len(found)))
         return await self._read(domain, found[0], (*path, domain))
 
     async def _read(self, domain: str, text: str, path: tuple[str, ...]) -> Node:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from letterhead.errors import Refused
 from letterhead.mail import spf
 from letterhead.mail.said import said
-from letterhead.mail.settings import OwnSettings, SesSettings, Settings, gates_dns
+from letterhead.mail.settings import OwnSettings, SesSettings, Settings, SmtpSettings, gates_dns
 
 
 class Step(StrEnum):
@@ -47,8 +47,9 @@ class Progress:
     live: bool = False
     # As it was when last looked at: of the SPF record, or of the identity at Amazon SES.
     dns: spf.State | None = None  # None: nobody has looked
-    dns_detail: str = ""  # in other words than the usual ones
-    domain_proven: bool = False
+    dns_detail: str = ""  # what was found then, and what to publish
+    owns_domain: bool = False
+    domain_proven: bool = False  # it is the portal's, and a relay is the domain's
     test_accepted: bool = False
     test_confirmed: bool = False
 
@@ -61,7 +62,10 @@ _WORDS = {
     ),
     Step.DOMAIN_PROVEN: (
         said("The domain of the From address is proven."),
-        said("Prove that the From domain is yours, and use its own relay: there is no login."),
+        said(
+            "Prove that the From domain is yours, by a TXT record or a code to its postmaster: "
+            "without a login the relay trusts our address."
+        ),
     ),
     Step.TEST_ACCEPTED: (said("The server accepted a test mail."), said("Send a test mail.")),
     Step.TEST_CONFIRMED: (
@@ -108,11 +112,24 @@ def _reason(step: Step, progress: Progress) -> str:
 
 
 def _words(step: Step, progress: Progress) -> tuple[str, str]:
+    """What is said of a step that is done, and of one that is not, as exactly as it is known."""
+    settings = progress.settings
     if step is Step.DNS and progress.dns_detail:
         return progress.dns_detail, progress.dns_detail
-    if step is Step.DOMAIN_PROVEN and isinstance(progress.settings, SesSettings):
+    if step is Step.DOMAIN_PROVEN and isinstance(settings, SesSettings):
         return _PROVEN_FOR_SES
+    if step is Step.DOMAIN_PROVEN and progress.owns_domain and isinstance(settings, SmtpSettings):
+        return _WORDS[step][0], _not_its_relay(settings)
     return _WORDS[step]
+
+
+def _not_its_relay(settings: SmtpSettings) -> str:
+    return said(
+        "{server} is not the relay of {domain}: enter the host of its MX, or {own}.",
+        server=settings.server,
+        domain=settings.from_domain,
+        own=settings.own_relay,
+    )
 
 
 def _up_to(checks: Sequence[Check], step: Step) -> list[Check]:

@@ -25,6 +25,11 @@ class Rule:
     detail: str
 
 
+_OF_ONE = {
+    State.MET: said("SPF or DKIM lets the provider send."),
+    State.NOT_MET: said("Neither SPF nor DKIM lets the provider send."),
+    State.UNKNOWN: said("Not known: SPF, DKIM."),
+}
 _EVERYBODY, _MANY = said("everybody"), said("senders of 5,000 mails a day and more")
 
 
@@ -43,7 +48,7 @@ def rules(by_spf: spf.State, by_dkim: dkim.State, policy: dmarc.State) -> list[R
     either = State.MET if State.MET in one else State.UNKNOWN if State.UNKNOWN in one else one[0]
     state, detail = _all(passes)
     return [
-        Rule("Gmail, Yahoo", _EVERYBODY, either, said("SPF or DKIM lets the provider send.")),
+        Rule("Gmail, Yahoo", _EVERYBODY, either, _OF_ONE[either]),
         Rule("Gmail, Yahoo, Outlook.com", _MANY, state, detail),
     ]
 

@@ -91,6 +91,11 @@ class SmtpSettings:
         return self.is_relay and (self.server in mx or self.server.startswith(f"{dashed}."))
 
     @property
+    def own_relay(self) -> str:
+        """How Microsoft mostly names the relay of the From domain."""
+        return self.from_domain.replace(".", "-") + RELAY_SUFFIXES[0]
+
+    @property
     def needs_proof(self) -> bool:
         """A relay without a login trusts us: only who owns the domain may send by it."""
         return self.is_relay and not self.login
