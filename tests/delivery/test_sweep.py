@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from letterhead.delivery import sweep
 from letterhead.delivery.lanes import Lanes
@@ -10,6 +13,7 @@ from letterhead.errors import Unavailable
 from letterhead.mail.letter import Lane, LaneKey
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 class Rows:
@@ -18,6 +22,7 @@ class Rows:
     def __init__(self, refusals: list[Exception]) -> None:
         self._refusals = refusals
         self.looks = 0
+        self.expired: list[datetime] = []
 
     async def free(self, now: datetime, *, everything: bool = False) -> int:
         self.looks += 1
@@ -25,7 +30,11 @@ class Rows:
             raise self._refusals.pop()
         return 0
 
+    async def hasten(self, now: datetime) -> int:
+        return 0
+
     async def expire(self, now: datetime) -> int:
+        self.expired.append(now)
         return 0
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
@@ -61,3 +70,41 @@ async def test_what_is_due_is_woken_even_after_troubles() -> None:
 
     assert rows.looks == 3
     assert herald.asked == 1
+
+
+@dataclass
+class Clocks:
+    """The clock that people set, and the one that only ever goes on."""
+
+    now: datetime = NOW
+    steady: float = 0.0
+
+    def go_on(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.steady += seconds
+
+
+async def swept(clocks: Clocks, minutes: int, sweeping: sweep.Sweep) -> None:
+    for _ in range(minutes):
+        clocks.go_on(60)
+        await sweeping.once()
+
+
+@pytest.mark.parametrize("leap", [HOUR, -HOUR, 3650 * 24 * HOUR], ids=["+1 h", "-1 h", "+10 years"])
+async def test_no_mail_is_given_up_in_the_hour_after_a_leap_of_the_clock(leap: timedelta) -> None:
+    clocks, rows = Clocks(), Rows([])
+    sweeping = sweep.Sweep(
+        rows, Lanes(), Herald(), lambda: clocks.now, steady=lambda: clocks.steady
+    )
+
+    await swept(clocks, 59, sweeping)
+    after_the_start = len(rows.expired)
+    await swept(clocks, 10, sweeping)
+    before = len(rows.expired)
+    clocks.now += leap
+    await swept(clocks, 60, sweeping)
+    after_the_leap = len(rows.expired)
+    await swept(clocks, 1, sweeping)
+
+    assert (after_the_start, before, after_the_leap) == (0, 10, 10)
+    assert len(rows.expired) == 11

@@ -7,13 +7,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 DROP = b"<drop>"  # hang up without an answer
 RESET = b"<reset>"  # the same, impolitely (RST)
 SILENCE = b"<silence>"  # never answer
+DEAF = b"<deaf>"  # not even read, for a few seconds
 DRIP = b"<drip>"  # an answer of one octet each 0.1 s that never ends
 ENDLESS = b"<endless>"  # continuation lines for ever
 
@@ -54,6 +55,7 @@ class Scripted:
     offers: tuple[str, ...] = OFFERS
     sign_in: str = "AUTH PLAIN LOGIN"
     answers: dict[str, bytes] = field(default_factory=dict)
+    of_recipient: Callable[[str], Mapping[str, bytes]] = lambda _: {}  # they go before `answers`
     delay: float = 0.0  # seconds before each answer
     said: list[str] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
@@ -116,8 +118,9 @@ class _Session:
 
     async def _hello(self) -> None:
         script = self._script
-        if "EHLO" in script.answers:
-            await self._answer("EHLO")
+        step = "EHLO under TLS" if self._encrypted else "EHLO"
+        if step in script.answers:
+            await self._answer(step)
             return
         more = [script.sign_in] if self._encrypted and script.sign_in else []
         if script.tls and not self._encrypted:
@@ -147,6 +150,8 @@ class _Session:
         await self._answer("DATA")
         if not self._reply("DATA").startswith(b"354"):
             return
+        if "body" in self._script.answers:
+            await self._answer("body")
         lines: list[bytes] = []
         while (line := await self._reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(line.removeprefix(b"."))
@@ -155,9 +160,12 @@ class _Session:
             taken = Taken(self._path["MAIL"], self._path["RCPT"], content)
             self._script.taken.append(taken)
         await self._answer("dot")
+        if "after" in self._script.answers:
+            await self._answer("after")
 
     def _reply(self, step: str) -> bytes:
-        return self._script.answers.get(step, RIGHT.get(step, b"502 5.5.2 What?\r\n"))
+        answers = {**self._script.answers, **self._script.of_recipient(self._path["RCPT"])}
+        return answers.get(step, RIGHT.get(step, b"502 5.5.2 What?\r\n"))
 
     async def _answer(self, step: str) -> None:
         reply = self._reply(step)
@@ -169,6 +177,9 @@ class _Session:
                 raise _Over
             case b"<silence>":
                 await self._reader.read()  # until the other side has had enough
+                raise _Over
+            case b"<deaf>":
+                await asyncio.sleep(5)
                 raise _Over
             case b"<drip>":
                 await self._drip()

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from letterhead.actions import held
+from letterhead.actions import settings as settings_of
 from letterhead.mail import faults
 from letterhead.mail.letter import Addressee, Claim, Lane, Letter
 from letterhead.mail.message import MessageClass, OnUncertain
@@ -72,7 +73,7 @@ FORM = SmtpSettings(
     password_set=True,
     from_address="office@hart.test",
 )
-HOW = ("sent", "unknown", "spam", "busy", "stuck", "gone")
+HOW = ("sent", "captured", "unknown", "spam", "busy", "stuck", "gone")
 CLASSES = st.sampled_from([MessageClass.BUSINESS, MessageClass.BUSINESS, MessageClass.SYSTEM])
 
 
@@ -108,7 +109,7 @@ class Books(RuleBasedStateMachine):
         self.pause()
         self.release(1)  # one is held
         self.recover()
-        for how in ("gone", "sent", "spam"):  # uncertain, sent, failed
+        for how in ("gone", "sent", "captured", "spam"):
             self.submit(some, MessageClass.BUSINESS, OnUncertain.HOLD)
             self.deliver(Lane.LIVE, how)
         self.suppress(PEOPLE[0], suppressed=True)
@@ -206,7 +207,7 @@ class Books(RuleBasedStateMachine):
             self._settle(claim, how)
 
     def _settle(self, claim: Claim, how: str) -> None:
-        if how in {"sent", "gone"} and not self.run(self.outbox.mark_dot(claim)):
+        if how in {"sent", "captured", "gone"} and not self.run(self.outbox.mark_dot(claim)):
             return  # its lease has gone: the final dot is not sent
         before = self.run(self._traces(claim.id))
         held_it = before[0] is not None and before[0].lease == claim.lease
@@ -217,6 +218,7 @@ class Books(RuleBasedStateMachine):
         later = self.now + timedelta(minutes=1)
         outcomes: dict[str, Outcome] = {
             "sent": Sent(TAKEN, Status.SENT),
+            "captured": Sent(TAKEN, Status.CAPTURED),
             "unknown": Failed(UNKNOWN, faults.of(UNKNOWN)),
             "spam": Failed(SPAM, faults.of(SPAM)),
             "busy": Deferred(BUSY, faults.of(BUSY), later),
@@ -273,6 +275,14 @@ class Books(RuleBasedStateMachine):
         route = await self.connections.route((self.portal.id, Lane.LIVE), self.now)
         assert route is not None
         await self.connections.recovered(route, self.now)
+
+    @rule()
+    def resume(self) -> None:
+        async def change() -> None:
+            async with self.store.portal(self.portal) as desk:
+                await settings_of.resume(desk, self.now)
+
+        self.run(change())
 
     @rule(enabled=st.booleans())
     def fall_back(self, *, enabled: bool) -> None:
@@ -417,4 +427,4 @@ def test_the_books_balance(make: Make) -> None:
         ),
     )
 
-    assert seen == {each.value for each in Status} - {"captured"}
+    assert seen == {each.value for each in Status}

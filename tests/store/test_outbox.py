@@ -2,16 +2,16 @@
 
 import asyncio
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
-from letterhead.mail.letter import KeyReused, Lane, Receipt
+from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import Deferred, Failed, Returned, Sent, Status
-from letterhead.mail.portal import Portal
+from letterhead.mail.portal import Ids, Portal
 from letterhead.mail.reply import Reply, Stage
 from letterhead.store.committer import Committer
 from letterhead.store.database import Database
@@ -20,6 +20,7 @@ from letterhead.store.store import Store
 from tests.store.conftest import NOW, MakeLetter
 
 LEASE = ("a lease", NOW + timedelta(seconds=60))
+AHEAD = NOW + timedelta(days=3650), NOW + timedelta(hours=1)
 OTHER = ("another lease", NOW + timedelta(seconds=60))
 TAKEN = Reply(Stage.MESSAGE, 250, "2.0.0 Queued")
 BUSY = Reply(Stage.RECIPIENT, 450, "4.2.1 Busy")
@@ -139,6 +140,28 @@ async def test_a_lease_can_be_renewed_as_long_as_it_holds(
 
     assert (renewed, unknown) == (True, False)
     assert await outbox.free(NOW + timedelta(minutes=2)) == 0
+
+
+async def test_what_was_accepted_while_the_clock_was_ahead_does_not_wait_until_then(
+    store: Store, portal: Portal, letter: MakeLetter, database: Database
+) -> None:
+    outbox, lane, ahead, soon = Outbox(database), (portal.id, Lane.LIVE), *AHEAD
+    ids = Ids()
+
+    def made(email: str, due: datetime) -> Letter:
+        addressees = (Addressee(ids.new(ahead), email),)
+        return letter(id=ids.new(ahead), created_at=ahead, due=due, addressees=addressees)
+
+    early, wanted = made("a@b.test", ahead), made("c@d.test", ahead + timedelta(days=1))
+    retried = letter(due=soon)
+    await keep(store, portal, early, wanted, retried)
+
+    before = await outbox.claim(lane, LEASE, limit=10, now=NOW)
+    hastened = await outbox.hasten(NOW)
+    after = await outbox.claim(lane, LEASE, limit=10, now=NOW)
+
+    assert (list(before), hastened) == ([], 1)
+    assert [each.email for each in after] == ["a@b.test"]
 
 
 async def test_patience_ends_after_five_days(

@@ -8,6 +8,7 @@ import pytest
 from letterhead.egress import Egress, allowed, tls_context
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Envelope, Server
+from letterhead.transports.handover import PATIENT, Timeouts
 from letterhead.transports.smtp import SmtpTransport
 from tests.servers.certificates import Certificates
 from tests.servers.scripted import Scripted
@@ -53,7 +54,7 @@ async def way(server: Scripted, certs: Certificates) -> AsyncIterator[MakeWay]:
     """Makes ways out to the server, and closes them at the end."""
     made: list[SmtpTransport] = []
 
-    def make(**changes: object) -> SmtpTransport:
+    def make(*, timeouts: Timeouts = PATIENT, **changes: object) -> SmtpTransport:
         fields = {
             "host": "localhost",
             "port": server.port,
@@ -65,7 +66,8 @@ async def way(server: Scripted, certs: Certificates) -> AsyncIterator[MakeWay]:
         target = Server(**fields)  # type: ignore[arg-type] # as the test says
         egress = Egress(allowed=allowed("127.0.0.1"))
         context = tls_context(certs.authority)
-        made.append(SmtpTransport(target, egress, tls=context, ehlo="hart.test"))
+        way = SmtpTransport(target, egress, tls=context, ehlo="hart.test", timeouts=timeouts)
+        made.append(way)
         return made[-1]
 
     yield make

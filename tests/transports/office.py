@@ -13,12 +13,14 @@ from letterhead.mail.limits import Limits
 from letterhead.mail.message import MessageClass
 from letterhead.mail.portal import Ids, Portal
 from letterhead.mail.sender import Platform
+from letterhead.mail.settings import KeepPassword, SmtpSettings
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
+from letterhead.store.vault import Vault
 from letterhead.transports.base import Transport
-from tests.store.conftest import NOW, letter_of
+from tests.store.conftest import KEY, NOW, letter_of
 
 DESK = Platform("Desk", "no-reply@desk.test")
 
@@ -58,8 +60,10 @@ class Office:
     now: datetime = NOW
     ids: Ids = field(default_factory=Ids)
 
-    async def keep(self, count: int, message_class: MessageClass) -> Letter:
-        made = letter_of(self.portal, self.ids, count, message_class=message_class)
+    async def keep(
+        self, count: int, message_class: MessageClass = MessageClass.BUSINESS, **changes: object
+    ) -> Letter:
+        made = letter_of(self.portal, self.ids, count, message_class=message_class, **changes)
         async with self.store.portal(self.portal) as desk:
             await desk.letters.add(made)
         return made
@@ -89,3 +93,17 @@ class Office:
         assert route is not None
         assert found is not None
         return Left(route.trouble, list(found.recipients))
+
+
+async def opened(
+    database: Database, way: Transport, *, provider: str = "other", slug: str = "hart"
+) -> Office:
+    """An office of a portal whose settings name a provider."""
+    store = Store(database, Vault(lambda: [KEY]))
+    async with store.platform() as rows:
+        portal = await rows.add_portal(slug, "Hart & Co", NOW)
+    async with store.portal(portal) as desk:
+        draft = SmtpSettings(provider=provider, server="localhost", from_address="office@hart.test")
+        version = await desk.settings.save(draft, KeepPassword(), NOW)
+        await desk.settings.go_live(version, NOW)
+    return Office(database, store, portal, way)

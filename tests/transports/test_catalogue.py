@@ -14,15 +14,12 @@ from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
 from letterhead.mail.proof import Proof
 from letterhead.mail.reply import Stage
-from letterhead.mail.settings import KeepPassword, SmtpSettings
 from letterhead.store.database import Database
-from letterhead.store.store import Store
-from letterhead.store.vault import Vault
 from tests.examples import EXAMPLES, Example
 from tests.servers.scripted import Scripted
-from tests.store.conftest import KEY, NOW
+from tests.store.conftest import NOW
 from tests.transports.conftest import MakeWay
-from tests.transports.office import Left, Office
+from tests.transports.office import Left, Office, opened
 
 STEPS = {
     Stage.CONNECT: "greeting",
@@ -56,18 +53,7 @@ async def office(
     server.answers |= {"DATA": b"503 5.5.1 No\r\n"} if example.stage is not Stage.MESSAGE else {}
     server.answers[STEPS[example.stage]] = example.octets
     database = Database(f"sqlite:///{shutil.copy(migrated, tmp_path)}")
-    store = Store(database, Vault(lambda: [KEY]))
-    async with store.platform() as rows:
-        portal = await rows.add_portal("hart", "Hart & Co", NOW)
-    async with store.portal(portal) as desk:
-        draft = SmtpSettings(
-            provider=example.provider or "other",
-            server="localhost",
-            from_address="office@hart.test",
-        )
-        version = await desk.settings.save(draft, KeepPassword(), NOW)
-        await desk.settings.go_live(version, NOW)
-    yield Office(database, store, portal, way())
+    yield await opened(database, way(), provider=example.provider or "other")
     await database.close()
 
 

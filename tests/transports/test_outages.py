@@ -6,55 +6,41 @@ import pytest
 
 from letterhead.mail.letter import Lane, Letter, Trouble
 from letterhead.mail.message import MessageClass
-from letterhead.mail.settings import KeepPassword, SmtpSettings
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.outbox import Outbox
-from letterhead.store.store import Store
-from letterhead.store.vault import Vault
 from tests.servers.scripted import DROP, Scripted
-from tests.store.conftest import KEY, NOW
+from tests.store.conftest import NOW
+from tests.transports import office
 from tests.transports.conftest import MakeWay
 from tests.transports.office import Office
 
 
-async def opened(database: Database, way: MakeWay, provider: str) -> Office:
-    """An office of a portal whose settings name a provider."""
-    store = Store(database, Vault(lambda: [KEY]))
-    async with store.platform() as rows:
-        portal = await rows.add_portal("hart", "Hart & Co", NOW)
-    async with store.portal(portal) as desk:
-        draft = SmtpSettings(provider=provider, server="localhost", from_address="office@hart.test")
-        version = await desk.settings.save(draft, KeepPassword(), NOW)
-        await desk.settings.go_live(version, NOW)
-    return Office(database, store, portal, way())
-
-
 @pytest.fixture
 async def google(database: Database, way: MakeWay) -> Office:
-    return await opened(database, way, "gmail")
+    return await office.opened(database, way(), provider="gmail")
 
 
 @pytest.fixture
 async def microsoft(database: Database, way: MakeWay) -> Office:
-    return await opened(database, way, "microsoft365")
+    return await office.opened(database, way(), provider="microsoft365")
 
 
-async def trouble(office: Office) -> Trouble | None:
-    route = await Connections(office.database).route((office.portal.id, Lane.LIVE), office.now)
+async def trouble(of: Office) -> Trouble | None:
+    route = await Connections(of.database).route((of.portal.id, Lane.LIVE), of.now)
     assert route is not None
     return route.trouble
 
 
-async def pass_time(office: Office, until: datetime) -> int:
+async def pass_time(of: Office, until: datetime) -> int:
     """Work whenever the connection may be tried, as the sweep would; says how often that was."""
     tries = 0
-    while office.now < until:
-        await Outbox(office.database).expire(office.now)
-        await office.drain(Lane.LIVE)
+    while of.now < until:
+        await Outbox(of.database).expire(of.now)
+        await of.drain(Lane.LIVE)
         tries += 1
-        found = await trouble(office)
-        office.now = max(found.due if found else until, office.now + timedelta(seconds=1))
+        found = await trouble(of)
+        of.now = max(found.due if found else until, of.now + timedelta(seconds=1))
     return tries
 
 

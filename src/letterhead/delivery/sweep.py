@@ -1,6 +1,7 @@
 """The guarantee: once a second, what is due is woken, and what a dead worker left is freed."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -15,11 +16,18 @@ log = structlog.get_logger(__name__)
 
 EVERY = 1.0  # seconds
 
+# Mail is given up only when the clock went well for so long: after a leap, or a long time of not
+# running, everything is due, and is to be tried before its five days are called over.
+_TRUST = 3600.0  # seconds
+_LEAP = 60.0  # seconds
+
 
 class Rows(Protocol):
     """What sweeping needs of the store."""
 
     async def free(self, now: datetime, *, everything: bool = False) -> int: ...
+
+    async def hasten(self, now: datetime) -> int: ...
 
     async def expire(self, now: datetime) -> int: ...
 
@@ -32,16 +40,40 @@ class Teller(Protocol):
     async def once(self) -> None: ...
 
 
+class Watch:
+    """Compares the clock, which people and networks set, with one that only ever goes on."""
+
+    def __init__(self, steady: Callable[[], float]) -> None:
+        self._steady = steady
+        self._began = self._last = steady()
+        self._seen: datetime | None = None
+
+    def trusts(self, now: datetime) -> bool:
+        """Whether the clock has gone well for an hour."""
+        steady = self._steady()
+        if self._seen and abs((now - self._seen).total_seconds() - (steady - self._last)) > _LEAP:
+            self._began = steady
+        self._seen, self._last = now, steady
+        return steady - self._began >= _TRUST
+
+
 class Sweep:
     """Does by itself, late, whatever a wake would have done in time."""
 
     def __init__(
-        self, rows: Rows, lanes: Lanes, herald: Teller, clock: Callable[[], datetime]
+        self,
+        rows: Rows,
+        lanes: Lanes,
+        herald: Teller,
+        clock: Callable[[], datetime],
+        *,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rows = rows
         self._herald = herald
         self._lanes = lanes
         self._clock = clock
+        self._watch = Watch(steady)
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -56,9 +88,10 @@ class Sweep:
 
     async def once(self) -> None:
         now = self._clock()
-        freed, expired = await self._rows.free(now), await self._rows.expire(now)
-        if freed or expired:
-            log.info("swept", freed=freed, expired=expired)
+        freed, hastened = await self._rows.free(now), await self._rows.hasten(now)
+        expired = await self._rows.expire(now) if self._watch.trusts(now) else 0
+        if freed or expired or hastened:
+            log.info("swept", freed=freed, expired=expired, hastened=hastened)
         await self._herald.once()
         for lane in await self._rows.lanes_due(now):
             self._lanes.wake(lane)

@@ -8,7 +8,7 @@ from letterhead.errors import Unreachable
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Envelope, Server
 from letterhead.transports.base import BeforeDot, Watch
-from letterhead.transports.handover import BRISK, PATIENT, Handover
+from letterhead.transports.handover import BRISK, PATIENT, Handover, Timeouts
 from letterhead.transports.session import Declined, Opening, Session
 from letterhead.transports.sessions import Sessions
 from letterhead.transports.transaction import CLOSING, transact
@@ -17,8 +17,17 @@ from letterhead.transports.transaction import CLOSING, transact
 class SmtpTransport:
     """Hands messages to one server, over `server.connections` connections at most."""
 
-    def __init__(self, server: Server, egress: Egress, *, tls: ssl.SSLContext, ehlo: str) -> None:
+    def __init__(
+        self,
+        server: Server,
+        egress: Egress,
+        *,
+        tls: ssl.SSLContext,
+        ehlo: str,
+        timeouts: Timeouts = PATIENT,
+    ) -> None:
         self.connections = server.connections
+        self._timeouts = timeouts
         self._opening = Opening(server, egress, tls, ehlo)
         self._sessions = Sessions(self._opening)
         self._seats = asyncio.Semaphore(server.connections)
@@ -33,11 +42,12 @@ class SmtpTransport:
         seen = self._opening.logins.failures
         async with self._seats:
             if session := self._sessions.waiting():
-                handover = Handover(PATIENT)
+                handover = Handover(self._timeouts)
                 answer = await self._over(session, envelope, before_dot, handover)
                 if not _hung_up(answer):
                     return answer
-            return await self._anew(envelope, before_dot, Handover(PATIENT, failed_logins=seen))
+            handover = Handover(self._timeouts, failed_logins=seen)
+            return await self._anew(envelope, before_dot, handover)
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         """Hand one message over by a new session, and tell each stage to `watch`."""
