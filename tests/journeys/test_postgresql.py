@@ -10,6 +10,7 @@ from typing import Self
 import httpx
 import pytest
 
+from letterhead.mail.providers import PROVIDERS
 from tests.conftest import open_folder
 from tests.forms import message
 from tests.journeys.settings import eventually, go_live_scripted
@@ -91,6 +92,51 @@ def test_killed_under_load_it_loses_nothing_and_mail_flows_again(
     assert set(load.refused) == {503}
     assert len(platform.captured()) >= len(load.accepted)
     assert platform.errors() == []
+
+
+def test_without_its_database_it_sends_nothing_and_goes_on_soon_when_it_is_back(
+    own: PostgreSQL, tmp_path: Path, settings: dict[str, str], server: Scripted
+) -> None:
+    url = own.made()
+    assert Done(tmp_path / "data", "migrate", LETTERHEAD_DATABASE_URL=url).code == 0
+    platform = Platform(tmp_path, {**settings, "LETTERHEAD_DATABASE_URL": url})
+    portal = platform.portal("hart")
+    go_live_scripted(portal, server)
+    server.delay = 0.05
+    batch = {"messages": [message(f"Mail {number}") for number in range(300)]}
+    ids = [each["id"] for each in portal.call("POST", "/messages/batch", batch)["items"]]
+
+    for _ in range(2):
+        _wait_for_more(server, 20, seconds=30)
+        own.kill()
+        time.sleep(1)
+        stopped = len(server.taken)
+        time.sleep(2)
+        assert len(server.taken) == stopped
+        own.start()
+        _wait_for_more(server, 1, seconds=10)
+    server.delay = 0
+    eventually(lambda: len(set(subjects(server))) == len(ids))
+    for status in ("queued", "sending"):
+        eventually(lambda: not portal.call("GET", f"/messages?status={status}")["items"])  # noqa: B023
+    platform.stop()
+
+    twice = len(server.taken) - len(set(subjects(server)))
+    assert len(set(subjects(server))) == len(ids)
+    assert twice <= 2 * PROVIDERS["other"].limits.connections
+    assert platform.errors() == []
+
+
+def _wait_for_more(server: Scripted, count: int, seconds: float) -> None:
+    wanted, ends = len(server.taken) + count, time.monotonic() + seconds
+    while len(server.taken) < wanted:
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def subjects(server: Scripted) -> list[str]:
+    lines = [each.content.decode().split("\r\nSubject: ")[1] for each in server.taken]
+    return [each.split("\r\n")[0] for each in lines]
 
 
 def test_tables_are_not_made_by_a_start(own: PostgreSQL, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_reply_of_an_unknown_provider_and_stage_is_found_by_its_words(example:
         ),
         ("microsoft365", "554 5.2.252 SendAsDenied", "sender-not-allowed"),
         # A sentence before an enhanced code, whoever says it.
-        ("microsoft365", "432 4.3.2 recipient thread limit exceeded", "recipient-gets-too-much"),
+        ("microsoft365", "432 4.3.2 recipient thread limit exceeded", "recipient-busy"),
         ("microsoft365", "432 4.3.2 x", "too-many-connections-of-mailbox"),
         ("other", "550 5.1.1 Relaying denied", "relay-denied"),
         # An enhanced code before the first digit; of a range, both ends and what lies between.
