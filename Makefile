@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench pictures assets words
+.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth pictures assets words
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -9,7 +9,7 @@ INSTALL := --python .venv/bin/python --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Install everything that running and developing need into .venv
 
@@ -53,8 +53,11 @@ cover: setup servers ## Run the tests and show uncovered lines
 reference: setup ## Make the pages of docs/reference that stand in the code
 	.venv/bin/python docs/reference/make.py
 
-bench: setup ## Measure the main job; needs no network
-	.venv/bin/python -m benchmarks.relay
+bench: setup ## Measure ourselves beside our peers, some minutes; QUICK=1 for a first look
+	.venv/bin/python -m benchmarks.compare $(if $(QUICK),--quick)
+
+bench-growth: setup servers ## Measure what a message costs with 10,000 and with 1,000,000 others
+	.venv/bin/python -m benchmarks.growth
 
 pictures: setup servers ## Make the pictures of the pages for README and guide, in Chromium
 	.venv/bin/python docs/pictures.py

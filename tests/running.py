@@ -17,8 +17,9 @@ DONE = frozenset({"sent", "captured", "failed", "cancelled", "suppressed", "unce
 class Platform:
     """`letterhead serve` in a process of its own, and calls of its API with the platform's key."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], command: str = "serve") -> None:
         self.folder = folder
+        self._command = command
         self._settings = {
             "LETTERHEAD_DATA_DIR": str(folder / "data"),
             "LETTERHEAD_LISTEN": "127.0.0.1:0",
@@ -32,7 +33,7 @@ class Platform:
     def start(self) -> None:
         """Start it; on a free port, so the address changes with each start."""
         self.log = self.folder / f"log-{time.monotonic_ns()}"
-        self.process, self.address = start_service(self._settings, self.log)
+        self.process, self.address = start_service(self._settings, self.log, self._command)
         self.said = said_in(self.log)
         self.http = httpx.Client(
             base_url=self.address, headers={"Authorization": f"Bearer {KEY}"}, timeout=60

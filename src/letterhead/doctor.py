@@ -14,6 +14,7 @@ from letterhead.mail import faults
 from letterhead.mail.reply import Kind
 from letterhead.mail.ses import SesRoute
 from letterhead.mail.settings import SES
+from letterhead.store import server
 from letterhead.submission import certificate
 from letterhead.submission.certificate import Identity
 
@@ -47,6 +48,18 @@ async def examine(config: Config) -> list[Finding]:
 async def _database(config: Config) -> tuple[str, str]:
     async with service.opened(config) as (_, store), store.look_around() as rows:
         return "ok", f"It answers, and has {await rows.count_portals()} portals."
+
+
+async def _server(config: Config) -> tuple[str, str]:
+    """What many processes want of PostgreSQL."""
+    if not config.database_url.startswith("postgresql"):
+        return "ok", "It is a file: nothing to set."
+    async with service.opened(config) as (database, _):
+        found = await server.asked(database, service.now)
+    faults, warnings = server.faults(found), server.warnings(found)
+    if faults or warnings:
+        return "fault" if faults else "warning", " ".join([*faults, *warnings])
+    return "ok", f"PostgreSQL {found.version}, with connections for {found.processes} processes."
 
 
 async def _key(config: Config) -> tuple[str, str]:
@@ -123,6 +136,7 @@ async def _port_25(config: Config) -> tuple[str, str]:
 _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingProxyType(
     {
         "database": _database,
+        "database server": _server,
         "key": _key,
         "certificates": _certificates,
         "own certificate": _own_certificate,

@@ -5,9 +5,9 @@ import ipaddress
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
 from letterhead import listening as sockets
-from letterhead import outward
+from letterhead import outward, working
 from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
 from letterhead.actions.identities import Identities
@@ -30,14 +30,9 @@ from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
 from letterhead.api import app as api
 from letterhead.config import Config
-from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
-from letterhead.delivery.herald import Herald
-from letterhead.delivery.lanes import Lanes
-from letterhead.delivery.prune import Kept, Prune
-from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.lanes import AT_ONCE
 from letterhead.delivery.settling import Settler
-from letterhead.delivery.sweep import Sweep
 from letterhead.dns import Dns
 from letterhead.errors import Misconfigured
 from letterhead.mail.letter import Receipt
@@ -52,16 +47,13 @@ from letterhead.store import copying
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
-from letterhead.store.history import History
 from letterhead.store.identities import DueIdentities
-from letterhead.store.keys import KeyFile, Ring
-from letterhead.store.news import NewsRows
+from letterhead.store.keys import KeyFile, Ring, new_key
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
-from letterhead.transports import capture
 from letterhead.transports.aws import regions as aws_regions
 from letterhead.transports.identities import SesIdentities
 from letterhead.web import app as web
@@ -83,6 +75,14 @@ def settings() -> Config:
     return configuration.read()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of the service this process runs: the doors, the work, or both."""
+
+    doors: bool = True
+    lanes_at_once: int = AT_ONCE  # 0: it does not work
+
+
 @asynccontextmanager
 async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[Database, Store]]:
     """The store, its tables up to date; beside a service that may run, unless it is `alone`."""
@@ -92,6 +92,22 @@ async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[
         with database.alone() if alone else nullcontext():
             await database.prepare()
             yield database, Store(database, Vault(_ring(config)))
+    finally:
+        await database.close()
+
+
+async def _demand_ring(config: Config) -> None:
+    """Refuse to make a key of our own where others have sealed passwords with theirs."""
+    if config.secret_keys or config.secret_keys_file.exists():
+        return
+    database = Database(config.database_url)
+    try:
+        await database.prepare()
+        if await Store(database, Vault(lambda: [new_key()])).has_passwords():
+            raise Misconfigured(
+                "LETTERHEAD_SECRET_KEYS: passwords are stored, and their key is not here: "
+                "set the key ring of the other processes."
+            )
     finally:
         await database.close()
 
@@ -146,32 +162,32 @@ def _ring(config: Config) -> Ring:
 
 
 class Service:
-    """Everything in one process."""
+    """The parts of this process, put together."""
 
     def __init__(
         self, config: Config, database: Database, store: Store, *, announce: Announce
     ) -> None:
         self._config = config
         self._store = store
-        self._lanes = Lanes()
+        self._database = database
         self._outbox = Outbox(database)
         self._committer = Committer(database)
         self._settler = Settler(self._outbox)
         self._ways = outward.ways(config, store.vault)
+        self._lanes = working.lanes(database, now)
         platform = _platform(config)
-        self._connections = Connections(database)
-        self._drain = self._make_drain(self._connections, platform)
         ids = Ids()
         press = Press(ids, platform, config.texts)
-        self._prune = _prune(config, database)
-        self._herald = Herald(NewsRows(database), self._lanes, press, now)
         dns = _dns(config)
         identities = Identities(
             store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
         )
-        self._following = Following(DueIdentities(database), identities.follow, now)
+        following = Following(DueIdentities(database), identities.follow, now)
+        team = working.Team(self._ways, self._lanes, self._settler, press, following, now)
+        self._crew = working.crew(config, database, team)
         domains = DomainCheck(store, dns, _networks(config), identities)
         self._announce = announce
+        self._stopped = asyncio.Event()
         self.office = Office(
             store=store,
             intake=Intake(self._committer, self._lanes.wake, ids, platform),
@@ -191,46 +207,62 @@ class Service:
             submission={},
         )
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then finish what is on the wire."""
-        await self._begin()
+    async def run(self, part: Part) -> None:
+        """Run until SIGTERM or SIGINT, then finish what is on the wire."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopped.set)
+        await self._begin(part)
+        work = await self._entrance() if part.doors else self._wait
+        async with asyncio.TaskGroup() as tasks:
+            running = (self._committer.run, self._settler.run, self._lanes.tell)
+            writers = [tasks.create_task(each()) for each in running]
+            workers = self._crew.start(tasks, part.lanes_at_once) if part.lanes_at_once else []
+            await work()
+            await (self._crew.end(workers) if workers else self._ways.close())
+            for task in writers:
+                task.cancel()
+        log.info("stopped")
+
+    async def _begin(self, part: Part) -> None:
+        if self._config.bootstrap_key and part.doors:
+            async with self._store.platform() as rows:
+                await rows.keep_platform_key(self._config.bootstrap_key, now())
+        if not part.lanes_at_once:
+            return
+        # Where nobody else can be at work, every lease is a dead worker's.
+        while not self._database.shared and await self._outbox.free(now(), everything=True):
+            pass
+        await Connections(self._database).forget_platform(now())
+
+    async def _entrance(self) -> Callable[[], Awaitable[None]]:
+        """Open the doors; gives what serves there until it is stopped."""
         sockets.open_files()
         listening = sockets.listen("LETTERHEAD_LISTEN", self._config.listen)
         doors = sockets.submission(self._config)
         self._open(listening, sockets.ports(doors))
         await self._welcome()
         self._submission = self._smtp()
+        return partial(self._serve, listening, doors)
+
+    async def _serve(self, listening: socket.socket, doors: Sequence[sockets.Door]) -> None:
         server = _Server(_uvicorn(self._doors()))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._stop, server)
+        taking = [partial(sockets.take, door=door) for door in doors]
         async with asyncio.TaskGroup() as tasks:
-            writers = [tasks.create_task(each.run()) for each in (self._committer, self._settler)]
-            sweep = Sweep(self._outbox, self._lanes, self._herald, now)
-            workers = [
-                tasks.create_task(self._lanes.run(self._drain)),
-                tasks.create_task(sweep.run()),
-                tasks.create_task(self._prune.run()),
-                tasks.create_task(self._following.run()),
-            ]
-            taking = [partial(sockets.take, door=door) for door in doors]
-            smtp = tasks.create_task(self._submission.run(taking, grace=_GRACE))
+            tasks.create_task(self._submission.run(taking, grace=_GRACE))
+            stopping = tasks.create_task(self._stop(server))
             log.info("serving", port=listening.getsockname()[1], **self.office.submission)
             await server.serve(sockets=[listening])
             self._submission.stop()
-            await smtp
-            await self._end(workers)
-            for task in writers:
-                task.cancel()
-        log.info("stopped")
+            stopping.cancel()
 
-    async def _begin(self) -> None:
-        if self._config.bootstrap_key:
-            async with self._store.platform() as rows:
-                await rows.keep_platform_key(self._config.bootstrap_key, now())
-        # Nobody else works on this file (see `_alone`), so every lease is a dead worker's.
-        while await self._outbox.free(now(), everything=True):
-            pass
-        await self._connections.forget_platform(now())
+    async def _stop(self, server: "_Server") -> None:
+        await self._stopped.wait()
+        server.should_exit = True
+        self._submission.stop()
+
+    async def _wait(self) -> None:
+        log.info("working")
+        await self._stopped.wait()
 
     def _open(self, listening: socket.socket, submission: Mapping[str, int]) -> None:
         """Tell the office where it is reached: ports that the system chose are known only now."""
@@ -243,10 +275,6 @@ class Service:
         host = urlsplit(self.office.public_url).hostname or "localhost"
         identity = Identity(sockets.files(self._config, host, now()))
         return Submission(self.office, identity, outward.ehlo(self._config))
-
-    def _stop(self, server: "_Server") -> None:
-        server.stop()
-        self._submission.stop()
 
     async def _welcome(self) -> None:
         """Say how the first operator comes in, as long as nobody can sign in."""
@@ -263,28 +291,6 @@ class Service:
 
         return doors
 
-    async def _end(self, workers: list[asyncio.Task[None]]) -> None:
-        """Claim nothing more, let go what is on the wire, and take leave."""
-        self._drain.stopping.set()
-        await self._lanes.idle(_GRACE)
-        for task in workers:
-            task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-        await self._ways.close()
-
-    def _make_drain(self, connections: Connections, platform: Platform) -> Drain:
-        rehearsal = Rehearsal(self._ways, connections, self._settler, platform=platform, clock=now)
-        return Drain(
-            outbox=self._outbox,
-            connections=connections,
-            ways=self._ways,
-            settler=self._settler,
-            rehearsal=rehearsal,
-            platform=platform,
-            limits=self._config.default_limits,
-            clock=now,
-        )
-
     def _counts(self) -> Mapping[str, Mapping[str, int]]:
         return {
             "recipients": {"accepted": self._committer.accepted, **self._settler.counts},
@@ -293,10 +299,12 @@ class Service:
         }
 
 
-async def serve(config: Config, announce: Announce) -> None:
-    """Run everything in this process; `announce` is told what the operator must read."""
+async def serve(config: Config, announce: Announce, part: Part) -> None:
+    """Run a part of the service; `announce` is told what the operator must read."""
+    if part != Part():
+        await _demand_ring(config)
     async with opened(config, alone=True) as (database, store):
-        await Service(config, database, store, announce=announce).run()
+        await Service(config, database, store, announce=announce).run(part)
 
 
 def _reached(config: Config, listening: socket.socket) -> str:
@@ -323,9 +331,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def stop(self) -> None:
-        self.should_exit = True
-
 
 def _uvicorn(app: object) -> uvicorn.Config:
     return uvicorn.Config(
@@ -344,12 +349,6 @@ def _networks(config: Config) -> Sequence[Network]:
 
 def _dns(config: Config) -> Dns:
     return Dns(config.dns_servers, roots=config.dns_roots, allowed=config.allowed)
-
-
-def _prune(config: Config, database: Database) -> Prune:
-    kept = Kept(config.keep_bodies, config.keep_messages, config.keep_captured)
-    captured = partial(capture.forget, config.data_dir / "captured")
-    return Prune(History(database), captured, kept, now)
 
 
 def _ports(config: Config) -> Ports:

@@ -9,6 +9,7 @@ import pytest
 
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.seats import OwnSeats
 from letterhead.delivery.settling import Settled, Settler
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
@@ -105,6 +106,9 @@ class World:
     async def of(self, route: Route) -> Transport:
         return self
 
+    async def rest(self, connection_id: int) -> None:
+        """No session is kept."""
+
     def fresh(self, route: Route) -> Transport:
         return self
 
@@ -139,6 +143,7 @@ async def drained(world: World) -> bool:
         connections=world,
         ways=world,
         settler=settler,
+        seats=OwnSeats(),
         rehearsal=rehearsal,
         platform=platform,
         limits=Limits(connections=8),

@@ -12,6 +12,10 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
+async def no_jobs(before: datetime) -> int:
+    return 0
+
+
 class History:
     """Three parts of bodies, and messages that nobody may ask to forget."""
 
@@ -34,7 +38,7 @@ def names(folder: Path) -> list[str]:
 async def test_it_goes_on_until_nothing_is_left(tmp_path: Path) -> None:
     history, kept = History(), Kept(bodies=7 * DAY, messages=None, captured=None)
 
-    await Prune(history, partial(capture.forget, tmp_path), kept, lambda: NOW).once()
+    await Prune(history, partial(capture.forget, tmp_path), kept, lambda: NOW, jobs=no_jobs).once()
 
     assert history.asked == [NOW - 7 * DAY] * 4
 
@@ -47,6 +51,8 @@ async def test_captured_mail_goes_by_its_age(tmp_path: Path) -> None:
         os.utime(path, (at, at))
     kept = Kept(bodies=None, messages=None, captured=30 * DAY)
 
-    await Prune(History(), partial(capture.forget, tmp_path), kept, lambda: NOW).once()
+    await Prune(
+        History(), partial(capture.forget, tmp_path), kept, lambda: NOW, jobs=no_jobs
+    ).once()
 
     assert names(tmp_path) == ["new.eml", "other.txt"]

@@ -23,17 +23,19 @@ class Rows:
         self._refusals = refusals
         self.looks = 0
         self.expired: list[datetime] = []
+        self.freed: list[datetime] = []
 
     async def free(self, now: datetime, *, everything: bool = False) -> int:
-        self.looks += 1
-        if self._refusals:
-            raise self._refusals.pop()
+        self.freed.append(now)
         return 0
 
     async def hasten(self, now: datetime) -> int:
         return 0
 
     async def expire(self, now: datetime) -> int:
+        self.looks += 1
+        if self._refusals:
+            raise self._refusals.pop()
         self.expired.append(now)
         return 0
 
@@ -108,3 +110,20 @@ async def test_no_mail_is_given_up_in_the_hour_after_a_leap_of_the_clock(leap: t
 
     assert (after_the_start, before, after_the_leap) == (0, 10, 10)
     assert len(rows.expired) == 11
+
+
+async def test_after_a_time_without_the_store_the_living_write_down_what_they_sent_first() -> None:
+    rows, now = Rows([Unavailable("no")]), NOW
+    sweeping = sweep.Sweep(rows, Lanes(), Herald(), lambda: now)
+    task = asyncio.create_task(sweeping.run())
+    while not rows.looks:  # noqa: ASYNC110 - a test's patience
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    now = NOW + timedelta(seconds=9)
+    await sweeping.once()
+    now = NOW + timedelta(seconds=10)
+    await sweeping.once()
+
+    assert rows.freed == [NOW, NOW + timedelta(seconds=10)]

@@ -153,12 +153,10 @@ def test_tables_are_not_made_by_a_start(own: PostgreSQL, tmp_path: Path) -> None
         )
 
 
-def test_a_database_is_served_by_one_process(own: PostgreSQL, tmp_path: Path) -> None:
-    url = own.made()
-    Done(tmp_path, "migrate", LETTERHEAD_DATABASE_URL=url)
-    platform = Platform(tmp_path, {"LETTERHEAD_DATABASE_URL": url})
+def test_a_file_is_served_by_one_process(tmp_path: Path) -> None:
+    platform = Platform(tmp_path, {})
 
-    second = Done(tmp_path / "other", "serve", LETTERHEAD_DATABASE_URL=url)
+    second = Done(tmp_path / "data", "serve")
     platform.stop()
 
     assert second.code == 1

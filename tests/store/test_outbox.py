@@ -1,11 +1,7 @@
 """The outbox: claimed once, settled once, freed when a worker dies, and never lost."""
 
 import asyncio
-import re
 from datetime import datetime, timedelta
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
@@ -210,47 +206,3 @@ async def test_one_bad_submission_does_not_spoil_the_others(
 
     assert isinstance(kept[0], list)
     assert isinstance(kept[1], Exception)
-
-
-async def test_the_hot_queries_use_their_indexes(
-    store: Store, portal: Portal, letter: MakeLetter, database: Database
-) -> None:
-    await keep(store, portal, letter(100))
-    async with database.accept() as writing:
-        if writing.dialect.name == "postgresql":  # it goes by how many there are
-            await writing.execute(text(MANY))
-            await writing.execute(text("ANALYZE recipient"))
-    queries = {
-        "ix_recipient_waiting": (
-            "SELECT id FROM recipient WHERE status = 'queued' AND portal_id = 1"
-            " AND lane = 'live' AND due <= 1 ORDER BY due, id LIMIT 100"
-        ),
-        "ix_recipient_leased": (
-            "SELECT id FROM recipient WHERE status = 'sending' AND lease_until <= 1 LIMIT 500"
-        ),
-        "ix_recipient_expiring": (
-            "SELECT id FROM recipient WHERE status = 'queued' AND expires <= 1 LIMIT 500"
-        ),
-    }
-
-    async with database.read() as reading:
-        for index, query in queries.items():
-            plan = await explained(reading, query)
-            assert index in plan
-            assert not re.search("SCAN |Seq Scan|TEMP B-TREE|Sort", plan)
-
-
-MANY = """
-INSERT INTO recipient (id, message_id, portal_id, lane, email, copy, status, due, expires)
-SELECT number, (SELECT id FROM message), 1, 'live', 'anna@client.test', false,
-       CASE number % 100 WHEN 0 THEN 'queued' WHEN 1 THEN 'sending' ELSE 'sent' END, number, number
-FROM generate_series(1, 50000) AS number
-"""
-
-
-async def explained(reading: AsyncConnection, query: str) -> str:
-    """How the database goes about it."""
-    if reading.dialect.name == "sqlite":
-        rows = await reading.execute(text(f"EXPLAIN QUERY PLAN {query}"))
-        return "\n".join(row.detail for row in rows)
-    return "\n".join(await reading.scalars(text(f"EXPLAIN {query}")))

@@ -7,6 +7,7 @@ from typing import Any
 
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.seats import OwnSeats
 from letterhead.delivery.settling import Settler
 from letterhead.mail.letter import Lane, Letter, Route, Trouble
 from letterhead.mail.limits import Limits
@@ -33,6 +34,9 @@ class OneWay:
 
     async def of(self, route: Route) -> Transport:
         return self.way
+
+    async def rest(self, connection_id: int) -> None:
+        await self.way.close()
 
     def fresh(self, route: Route) -> Transport:
         return self.way
@@ -79,6 +83,7 @@ class Office:
                 connections=connections,
                 ways=ways,
                 settler=settler,
+                seats=OwnSeats(),
                 rehearsal=rehearsal,
                 platform=DESK,
                 limits=Limits(connections=8),

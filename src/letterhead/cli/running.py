@@ -4,7 +4,7 @@ import asyncio
 import sys
 from dataclasses import asdict
 from functools import partial
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 import uvloop
@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from letterhead import demo, service
 from letterhead.cli.output import AsJson, print_rows
+from letterhead.delivery.lanes import AT_ONCE
 from letterhead.doctor import examine
 from letterhead.errors import Misconfigured
 from letterhead.store.keys import new_key
@@ -23,19 +24,27 @@ app = typer.Typer()
 @app.command()
 def serve() -> None:
     """Run everything in one process: pages, API and delivery."""
-    uvloop.run(service.serve(service.settings(), partial(print, flush=True)))
+    _run(service.Part())
 
 
 @app.command()
 def web() -> None:
-    """Run the doors alone; needs PostgreSQL."""
-    _needs_postgresql("web")
+    """Run the doors alone, beside `work`; needs PostgreSQL."""
+    _run(service.Part(lanes_at_once=0), "web")
 
 
 @app.command()
-def work() -> None:
-    """Run delivery alone; needs PostgreSQL."""
-    _needs_postgresql("work")
+def work(
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=10_000, help="How many lanes are worked on at a time.")
+    ] = AT_ONCE,
+) -> None:
+    """
+    Run delivery alone, on as many machines as you like; needs PostgreSQL.
+
+    A lane is the mail of one portal; each is worked on by one process at a time.
+    """
+    _run(service.Part(doors=False, lanes_at_once=concurrency), "work")
 
 
 @app.command()
@@ -111,8 +120,10 @@ def run_demo(
     return demo.run(messages, stay=stays)
 
 
-def _needs_postgresql(command: str) -> NoReturn:
-    service.settings()
-    raise Misconfigured(
-        f"{command} shares work between processes, which needs PostgreSQL: use serve."
-    )
+def _run(part: service.Part, command: str = "") -> None:
+    config = service.settings()
+    if command and not config.database_url.startswith("postgresql"):
+        raise Misconfigured(
+            f"{command} shares work between processes, which needs PostgreSQL: use serve."
+        )
+    uvloop.run(service.serve(config, partial(print, flush=True), part))

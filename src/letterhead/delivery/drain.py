@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -12,6 +13,7 @@ import structlog
 from letterhead.delivery.attempt import Marks, Seat, envelope
 from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.seats import Seats
 from letterhead.delivery.settling import Settler
 from letterhead.errors import Unavailable
 from letterhead.mail import faults
@@ -59,6 +61,14 @@ class Ways(Protocol):
 
     async def of(self, route: Route) -> Transport: ...
 
+    async def rest(self, connection_id: int) -> None: ...
+
+
+class Seating(Protocol):
+    """Says how many sessions a connection may have here."""
+
+    def of(self, under: Allowance) -> AbstractAsyncContextManager[Seats]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Drain:
@@ -67,6 +77,7 @@ class Drain:
     outbox: Outbox
     connections: Connections
     ways: Ways
+    seats: Seating
     settler: Settler
     rehearsal: Rehearsal
     platform: Platform
@@ -93,16 +104,24 @@ class Drain:
             route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST
         ):
             return False
-        lease = Lease(self.clock)
+        under = route.allowance(self.limits)
+        async with self.seats.of(under) as seats:
+            # Where others have every seat, the sweep comes back to what is left.
+            return bool(seats.count) and await self._claim(lane, Turn(route, under, seats), now)
+
+    async def _claim(self, lane: LaneKey, turn: "Turn", now: datetime) -> bool:
+        """Claim a batch, and work on it."""
+        lease, route = Lease(self.clock), turn.route
         # A connection that had trouble is tried with one mail: all are behind it, one is enough.
         limit = 1 if route.trouble or lane[1] is Lane.TEST else BATCH
-        token, under = (lease.token, lease.until), route.allowance(self.limits)
-        claims = await self.outbox.claim(lane, token, limit=limit, now=now, under=under)
+        token = (lease.token, lease.until)
+        claims = await self.outbox.claim(lane, token, limit=limit, now=now, under=turn.under)
         if not claims:
-            await self._probe(route)
+            async with turn.seats.one():
+                await self._probe(route)
             return False
         async with lease.kept(self.outbox):
-            return await self._work(lane, route, claims, lease)
+            return await self._work(lane, turn, claims, lease)
 
     async def _probe(self, route: Route) -> None:
         """Look whether a paused connection works again, where no mail waits that would tell."""
@@ -115,15 +134,29 @@ class Drain:
         await self._conclude(route, Stuck(answer, fault) if answer and fault else None)
 
     async def _work(
-        self, lane: LaneKey, route: Route, claims: Sequence[Claim], lease: Lease
+        self, lane: LaneKey, turn: "Turn", claims: Sequence[Claim], lease: Lease
     ) -> bool:
+        route = turn.route
         if lane[1] is Lane.TEST:
-            await self.rehearsal.hold(claims[0], await self._contents(claims), route, lease)
+            async with turn.seats.one():
+                await self.ways.rest(route.connection_id)  # it has a session of its own
+                await self.rehearsal.hold(claims[0], await self._contents(claims), route, lease)
             return True
-        burst = Burst(self, route, lease, await self.ways.of(route))
-        for chunk in _chunks(claims):
-            await burst.send(chunk, await self._contents(chunk))
+        burst = Burst(self, turn, lease, await self.ways.of(route))
+        chunks = list(_chunks(claims))
+        while chunks:
+            try:
+                contents = await self._contents(chunks[0])
+            except Unavailable:
+                self._give_back(itertools.chain(*chunks))
+                raise
+            await burst.send(chunks.pop(0), contents)
         return await self._conclude(route, burst.stuck)
+
+    def _give_back(self, claims: Iterable[Claim]) -> None:
+        """Let go what could not be begun, as soon as the store answers again."""
+        for claim in claims:
+            self.settler.add(claim, Returned(), self.clock())
 
     async def _conclude(self, route: Route, stuck: Stuck | None) -> bool:
         if stuck:
@@ -140,12 +173,22 @@ class Drain:
         return await self.outbox.contents({each.message_id for each in claims})
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a burst works with: the way, what its connection allows, and the seats it has here."""
+
+    route: Route
+    under: Allowance
+    seats: Seats
+
+
 class Burst:
     """Sends claims over the seats of one way out, in their order, until the connection fails."""
 
-    def __init__(self, drain: Drain, route: Route, lease: Lease, way: Transport) -> None:
+    def __init__(self, drain: Drain, turn: Turn, lease: Lease, way: Transport) -> None:
         self._drain = drain
-        self._route = route
+        self._route = turn.route
+        self._seats = turn.seats
         self._lease = lease
         self._way = way
         self.stuck: Stuck | None = None
@@ -159,7 +202,8 @@ class Burst:
         if not self.stuck:
             self._drain.proven.add(connection)
         async with asyncio.TaskGroup() as seats:
-            for _ in range(min(self._way.connections, len(claims))):
+            at_once = min(self._way.connections, self._seats.count, len(claims))
+            for _ in range(max(at_once, 1)):
                 seats.create_task(self._seat(waiting, contents))
 
     async def _seat(self, waiting: Iterator[Claim], contents: Mapping[str, bytes]) -> None:
@@ -177,7 +221,8 @@ class Burst:
     async def _attempt(self, seat: Seat, claim: Claim, content: bytes) -> None:
         try:
             mail = envelope(claim, content, self._route, self._drain.platform)
-            self._note(await seat.send(claim, mail, self._lease))
+            async with self._seats.one():
+                self._note(await seat.send(claim, mail, self._lease))
         except Unavailable as error:
             log.warning("delivery waits for the store", reason=str(error))
         except Exception:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from letterhead.delivery.lanes import Lanes
+from letterhead.delivery.sweep import Wakes
 from letterhead.mail.letter import Lane, Letter
 from letterhead.mail.news import News, notices
 from letterhead.mail.notice import Press
@@ -26,7 +26,7 @@ class Herald:
     """Turns news into letters of class system."""
 
     def __init__(
-        self, desk: Desk, lanes: Lanes, press: Press, clock: Callable[[], datetime]
+        self, desk: Desk, lanes: Wakes, press: Press, clock: Callable[[], datetime]
     ) -> None:
         self._desk = desk
         self._lanes = lanes

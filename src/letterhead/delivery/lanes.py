@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from letterhead.errors import Unavailable
-from letterhead.mail.letter import LaneKey
+from letterhead.mail.letter import URGENT, LaneKey
 
 log = structlog.get_logger(__name__)
 
@@ -18,14 +19,16 @@ Drain = Callable[[LaneKey], Awaitable[bool]]
 
 class Lanes:
     """
-    A queue of lanes without repetition.
+    A queue of lanes without repetition, urgent ones first.
 
     A wake is a hint: the sweep finds what a lost one would leave. A lane woken while it is being
     worked on is looked at once more afterwards, at the end of the queue.
     """
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[LaneKey] = asyncio.Queue()  # bounded by the number of lanes
+        # Bounded by the number of lanes; with a rank, and a number for the order among equals.
+        self._queue: asyncio.PriorityQueue[tuple[bool, int, LaneKey]] = asyncio.PriorityQueue()
+        self._numbers = itertools.count()
         self._waiting: set[LaneKey] = set()
         self._running: dict[LaneKey, bool] = {}  # whether to look once more
         self._still = asyncio.Event()
@@ -37,7 +40,10 @@ class Lanes:
             self._running[lane] = True
         elif lane not in self._waiting:
             self._waiting.add(lane)
-            self._queue.put_nowait(lane)
+            self._queue.put_nowait((lane[1] not in URGENT, next(self._numbers), lane))
+
+    async def tell(self) -> None:
+        """There is nobody to tell: who is woken is at work in this process."""
 
     async def idle(self, patience: float) -> None:
         """Wait until no lane is worked on, for `patience` seconds at most."""
@@ -51,7 +57,7 @@ class Lanes:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await seats.acquire()
-                lane = await self._queue.get()
+                _, _, lane = await self._queue.get()
                 self._waiting.discard(lane)
                 self._running[lane] = False
                 self._still.clear()

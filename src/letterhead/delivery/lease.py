@@ -13,8 +13,8 @@ from letterhead.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
-TERM = timedelta(seconds=60)
-_RENEW = 20.0  # seconds
+TERM = timedelta(seconds=8)  # after which others go on with what a dead worker left
+_RENEW = 2.5  # seconds
 
 
 class Renewing(Protocol):

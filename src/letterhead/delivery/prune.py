@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 EVERY = 600.0  # seconds
 _BREATH = 0.05  # seconds between parts, in which others have their turn
 
+_JOBS = timedelta(hours=1)  # what the queue of lanes noted of jobs that are done
+
 Forget = Callable[[datetime], Awaitable[int]]
 
 
@@ -39,13 +41,20 @@ class Prune:
     """Forgets part after part, now and then."""
 
     def __init__(
-        self, history: History, captured: Forget, kept: Kept, clock: Callable[[], datetime]
+        self,
+        history: History,
+        captured: Forget,
+        kept: Kept,
+        clock: Callable[[], datetime],
+        *,
+        jobs: Forget,
     ) -> None:
         self._clock = clock
         self._rules = (
             ("bodies", history.forget_bodies, kept.bodies),
             ("messages", history.forget_messages, kept.messages),
             ("captured", captured, kept.captured),
+            ("jobs", jobs, _JOBS),
         )
 
     async def run(self) -> None:

@@ -1,20 +1,23 @@
 """The guarantee: once a second, what is due is woken, and what a dead worker left is freed."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from letterhead.delivery.lanes import Lanes
 from letterhead.errors import Unavailable
 from letterhead.mail.letter import LaneKey
 
 log = structlog.get_logger(__name__)
 
-EVERY = 1.0  # seconds
+EVERY = 1.0  # seconds, a little more or less: workers need not sweep together
+# Behind a time without the store: a worker that lives must write down what it has sent before
+# anybody takes its mail for left behind.
+_GRACE = timedelta(seconds=10)
 
 # Mail is given up only when the clock went well for so long: after a leap, or a long time of not
 # running, everything is due, and is to be tried before its five days are called over.
@@ -32,6 +35,12 @@ class Rows(Protocol):
     async def expire(self, now: datetime) -> int: ...
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]: ...
+
+
+class Wakes(Protocol):
+    """What sweeping needs of lanes."""
+
+    def wake(self, lane: LaneKey) -> None: ...
 
 
 class Teller(Protocol):
@@ -63,7 +72,7 @@ class Sweep:
     def __init__(
         self,
         rows: Rows,
-        lanes: Lanes,
+        lanes: Wakes,
         herald: Teller,
         clock: Callable[[], datetime],
         *,
@@ -74,6 +83,7 @@ class Sweep:
         self._lanes = lanes
         self._clock = clock
         self._watch = Watch(steady)
+        self._trusts: datetime | None = None  # leases, from then on
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -82,13 +92,16 @@ class Sweep:
                 await self.once()
             except Unavailable as error:
                 log.warning("sweep waits for the store", reason=str(error))
+                self._trusts = self._clock() + _GRACE
             except Exception:
                 log.exception("sweep broke")
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(EVERY * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
 
     async def once(self) -> None:
         now = self._clock()
-        freed, hastened = await self._rows.free(now), await self._rows.hasten(now)
+        trusts = self._trusts is None or now >= self._trusts
+        freed = await self._rows.free(now) if trusts else 0
+        hastened = await self._rows.hasten(now)
         expired = await self._rows.expire(now) if self._watch.trusts(now) else 0
         if freed or expired or hastened:
             log.info("swept", freed=freed, expired=expired, hastened=hastened)

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,22 +98,31 @@ def start_upstream(
     return process, int(json.loads(_first_line(process))["port"])
 
 
-def start_service(settings: Mapping[str, str], log: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start `letterhead serve`, and wait until it answers; gives its process and its address."""
-    inherited = {key: value for key, value in os.environ.items() if _is_neutral(key)}  # noqa: TID251
-    with log.open("a", encoding="utf-8") as written, said_in(log).open("w") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "letterhead", "serve"],
-            env={**inherited, "LETTERHEAD_SUBMISSION_LISTEN": "127.0.0.1:0", **settings},
-            stdout=said,
-            stderr=written,
-            text=True,
-        )
+def start_service(
+    settings: Mapping[str, str], log: Path, command: str = "serve"
+) -> tuple[subprocess.Popen[str], str]:
+    """Start `serve` or `web`, and wait until it answers; gives its process and its address."""
+    process = start_process([command], settings, log)
     try:
         return process, _address(process, log)
     except RuntimeError:
         end(process)
         raise
+
+
+def start_process(
+    words: Sequence[str], settings: Mapping[str, str], log: Path
+) -> subprocess.Popen[str]:
+    """Start `letterhead WORDS`, which writes its log into a file."""
+    inherited = {key: value for key, value in os.environ.items() if _is_neutral(key)}  # noqa: TID251
+    with log.open("a", encoding="utf-8") as written, said_in(log).open("w") as said:
+        return subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-m", "letterhead", *words],
+            env={**inherited, "LETTERHEAD_SUBMISSION_LISTEN": "127.0.0.1:0", **settings},
+            stdout=said,
+            stderr=written,
+            text=True,
+        )
 
 
 def said_in(log: Path) -> Path:

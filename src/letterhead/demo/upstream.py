@@ -42,6 +42,7 @@ class Upstream:
     journal: int | None = None  # a file descriptor
     implicit: bool = False  # TLS from the first byte
     folder: Path | None = None  # where the first messages are kept
+    delay: float = 0.0  # seconds before each reply leaves
     kept: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -95,9 +96,17 @@ class Session(asyncio.Protocol):
         while (reply := self._step()) is not None:
             replies.append(reply)
         if replies:
-            self._transport.write(b"".join(replies))
+            self._reply(b"".join(replies))
         if len(self._rest) > _LINE_LIMIT and self._content is None:
             self._transport.close()
+
+    def _reply(self, text: bytes) -> None:
+        """Answer, in time or late: as if the server were far away."""
+        if self._upstream.delay:
+            later = asyncio.get_running_loop().call_later
+            later(self._upstream.delay, self._transport.write, text)
+        else:
+            self._transport.write(text)
 
     def _step(self) -> bytes | None:
         """The reply to the next whole thing that has come; None if there is none yet."""
@@ -216,7 +225,9 @@ async def _serve(asked: argparse.Namespace) -> None:
     tls.load_cert_chain(asked.certificate, asked.key)
     journal = os.open(asked.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     password = Path(asked.password_file).read_text("utf-8").strip()  # noqa: ASYNC240 - at start
-    upstream = Upstream(asked.login, password, tls, journal, asked.implicit, asked.keep)
+    upstream = Upstream(
+        asked.login, password, tls, journal, asked.implicit, asked.keep, asked.delay / 1000
+    )
     server = await upstream.listen(asked.port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -236,6 +247,7 @@ def main() -> None:
     parser.add_argument("--password-file", required=True)
     parser.add_argument("--journal", default=os.devnull)
     parser.add_argument("--keep", type=Path, help="a folder for the first messages")
+    parser.add_argument("--delay", type=float, default=0, help="ms before each reply leaves")
     parser.add_argument("--implicit", action="store_true", help="TLS from the first byte")
     uvloop.run(_serve(parser.parse_args()))
 

@@ -20,6 +20,7 @@ class Lane(StrEnum):
 
 
 LaneKey = tuple[int, Lane]  # a portal and one of its lanes
+URGENT = frozenset({Lane.SYSTEM, Lane.TEST})  # of these a person waits: a code, a test
 
 
 @dataclass(frozen=True, slots=True)

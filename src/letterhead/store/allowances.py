@@ -24,7 +24,7 @@ def spend(
     """
     if under is None or not under.limits.paced:
         return take(limit)
-    row, paces = _locked(writing, under, now), under.limits.paces
+    row, paces = locked(writing, under, now), under.limits.paces
     used = (row.short, row.long)
     spare = [pace.spare(at, now) for pace, at in zip(paces, used, strict=True) if pace]
     count = min([limit, *spare])
@@ -50,7 +50,8 @@ def used_up(lane: Lane, now: datetime) -> ColumnElement[bool]:
     return exists().where(whose, columns.due > now)
 
 
-def _locked(writing: Connection, under: Allowance, now: datetime) -> Row[tuple[object, ...]]:
+def locked(writing: Connection, under: Allowance, now: datetime) -> Row[tuple[object, ...]]:
+    """The row of a connection, which nobody else has until the transaction ends."""
     new = {"id": under.connection_id, "version": under.version, "due": now}
     writing.execute(insert_new(writing.dialect, allowance), new)
     query = select(allowance).where(allowance.c.id == under.connection_id).with_for_update()

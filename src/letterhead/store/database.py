@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,6 +42,15 @@ class Database:
         # Where there is one writer at a time, waiting in line here is cheaper than trying there.
         one = asyncio.Lock() if self._kind.ONE_WRITER else nullcontext()
         self._turn: AbstractAsyncContextManager[None] = one
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on it, too."""
+        return not self._kind.ONE_WRITER
+
+    def listening(self) -> AbstractAsyncContextManager[tuple[Any, Any]]:
+        """Two connections of PostgreSQL's driver, beside ours; for the queue that workers share."""
+        return postgresql.listening(self.url)
 
     @asynccontextmanager
     async def accept(self) -> AsyncIterator[AsyncConnection]:

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select, tuple_
+from sqlalchemy import Row, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store import suppressions
+from letterhead.store import pairs, suppressions
 from letterhead.store.tables import body, event, message, recipient
 
 _KeyOf = tuple[int, str]
@@ -81,7 +81,7 @@ def _known(
     columns = message.c
     query = select(
         columns.id, columns.portal_id, columns.idempotency_key, columns.request_digest
-    ).where(tuple_(columns.portal_id, columns.idempotency_key).in_(keys))
+    ).where(pairs.among(columns.portal_id, columns.idempotency_key, keys))
     rows = connection.execute(query).all()
     addressees = _addressees(connection, [row.id for row in rows])
     return {

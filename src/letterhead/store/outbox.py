@@ -164,6 +164,18 @@ class Outbox:
             paused = (await reading.execute(_paused(now))).all()
         return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
 
+    async def due_among(self, lanes: Iterable[LaneKey], now: datetime) -> Sequence[LaneKey]:
+        """On which of some lanes mail is due."""
+        found: list[LaneKey] = []
+        async with self._database.read() as reading:
+            for lane in Lane:
+                ids = [portal_id for portal_id, kind in lanes if kind is lane]
+                due = exists().where(_waits_on(portal.c.id, lane, now))
+                query = select(portal.c.id).where(portal.c.id.in_(ids), due)
+                query = query.where(~allowances.used_up(lane, now))
+                found += [(each, lane) for each in await reading.scalars(query)] if ids else []
+        return found
+
     async def free(self, now: datetime, *, everything: bool = False) -> int:
         """
         Free what a dead worker left; `everything` at the start of the only worker.

@@ -1,11 +1,12 @@
 """PostgreSQL: many transactions at a time; the first words of each make its promise."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import NullPool, create_engine, event, exc, func, make_url, select
+from psycopg import AsyncConnection
+from sqlalchemy import NullPool, create_engine, event, exc, make_url
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -18,6 +19,7 @@ MIGRATES_ITSELF = False
 WRITERS = READERS = 4
 
 _CONNECTIONS = 4  # of each engine
+CONNECTIONS = 2 * len(Promise) * _CONNECTIONS + 2  # of a process at most; two hear of jobs
 _PATIENCE = 5  # seconds for a free connection
 
 # What the operator does not say in the URL: a server that is silent is given up soon.
@@ -53,9 +55,8 @@ _CLASSES = ("08", "53", "57", "58", "40", "55P03", "25006")
 _NO_TABLES = {"42P01", "42703"}
 
 
-# Advisory locks of ours: any numbers that nobody else has.
+# An advisory lock of ours: any number that nobody else has.
 _MIGRATING = 7_310_868_735
-_SERVING = 7_310_868_736
 
 
 def engine(url: str, promise: Promise) -> Engine:
@@ -84,16 +85,21 @@ def finish_migration(connection: Connection) -> None:
 
 
 @contextmanager
-def alone(url: str) -> Iterator[bool]:
-    """Hold a lock of the session; False if another process holds it."""
-    made = create_engine(
-        dialect(url), connect_args=_arguments(url), poolclass=NullPool, isolation_level="AUTOCOMMIT"
-    )
-    try:
-        with made.connect() as connection:
-            yield bool(connection.scalar(select(func.pg_try_advisory_lock(_SERVING))))
-    finally:
-        made.dispose()
+def alone(_url: str) -> Iterator[bool]:
+    """Nobody needs to be: any number of processes share a database."""
+    yield True
+
+
+@asynccontextmanager
+async def listening(url: str) -> AsyncIterator[tuple[AsyncConnection, AsyncConnection]]:
+    """Two connections beside the pools, for as long as both last: to listen, and to ask."""
+    arguments = _arguments(url)
+    async with (
+        await AsyncConnection.connect(url, **arguments) as one,
+        await AsyncConnection.connect(url, **arguments) as other,
+    ):
+        await other.execute("SET synchronous_commit = off")  # what it changes are hints
+        yield one, other
 
 
 def dialect(url: str) -> URL:

@@ -106,6 +106,11 @@ class Store:
         async with self._database.read() as connection:
             yield PeopleRows(connection)
 
+    async def has_passwords(self) -> bool:
+        """Whether any password is stored."""
+        async with self._database.read() as connection:
+            return bool(await PasswordRows(connection, self.vault).every())
+
     async def locked(self) -> list[str]:
         """The portals with a stored password that cannot be opened: its key is missing."""
         async with self._database.read() as connection:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select, tuple_
+from sqlalchemy import ColumnElement, Row, delete, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +13,11 @@ from letterhead.mail.letter import Claim, Lane, Letter
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Failed, Outcome, Sent
 from letterhead.mail.reply import Reply
+from letterhead.store import pairs
 from letterhead.store.dialect import insert_new
 from letterhead.store.tables import suppression
 
 _Key = tuple[int, str]  # a portal and an address in small letters
-_KEY = tuple_(suppression.c.portal_id, suppression.c.email)
 
 
 class Reason(StrEnum):
@@ -68,7 +68,7 @@ def among(reading: Connection, letters: Iterable[Letter]) -> Mapping[_Key, Row[A
     keys = {key_of(each.portal_id, to.email) for each in business for to in each.addressees}
     if not keys:
         return {}
-    rows = reading.execute(select(suppression).where(_KEY.in_(keys)))
+    rows = reading.execute(select(suppression).where(_are(keys)))
     return {(row.portal_id, row.email): row for row in rows}
 
 
@@ -83,7 +83,7 @@ def learn(writing: Connection, outcomes: Iterable[tuple[Claim, Outcome, datetime
     if gone:
         writing.execute(insert_new(writing.dialect, suppression), gone)
     if found:
-        writing.execute(delete(suppression).where(_KEY.in_(found)))
+        writing.execute(delete(suppression).where(_are(found)))
 
 
 def key_of(portal_id: int, email: str) -> _Key:
@@ -101,3 +101,7 @@ def _row(claim: Claim, outcome: Failed, now: datetime) -> dict[str, Any]:
         "fault": outcome.fault.code,
         "reply": outcome.answer.row if isinstance(outcome.answer, Reply) else None,
     }
+
+
+def _are(keys: Iterable[_Key]) -> ColumnElement[bool]:
+    return pairs.among(suppression.c.portal_id, suppression.c.email, keys)

@@ -250,6 +250,17 @@ allowance = Table(
     Column("due", Moment, nullable=False),  # when the next mail may go
 )
 
+# How many sessions of a connection each worker may have open; nobody else, until when.
+seats = Table(
+    "seats",
+    metadata,
+    Column("connection_id", Integer, primary_key=True, autoincrement=False),
+    Column("worker", String(32), primary_key=True),
+    Column("count", Integer, nullable=False),  # 0: it waits for some
+    Column("until", Moment, nullable=False),
+    Index("ix_seats_worker", "worker"),
+)
+
 # What a portal's people are still to be told.
 news = Table(
     "news",

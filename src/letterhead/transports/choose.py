@@ -46,6 +46,11 @@ class Ways:
             await way.close()
         return made
 
+    async def rest(self, connection_id: int) -> None:
+        """Take leave of the sessions of a connection that nobody uses at the moment."""
+        if connection_id in self._open:
+            await self._open[connection_id][1].close()
+
     def fresh(self, route: Route) -> Transport:
         """A way out that nobody else uses."""
         settings = route.settings

@@ -1,0 +1,332 @@
+"""
+Letterhead beside its peers, in one run: interleaved, medians.
+
+    make bench              three rounds, 5,000 messages each; some minutes a round
+    make bench QUICK=1      one round of few messages, for a first look
+    python -m benchmarks.compare --only "Letterhead, SQLite" --only "Postfix tuned"
+
+Everybody delivers 5 KB messages to the same upstream (STARTTLS, AUTH, PIPELINING) over 20
+connections at most. What is measured stands in docs/benchmarks.md; the results go into
+docs/benchmarks/ as JSON and SVG.
+"""
+
+import argparse
+import json
+import os
+import platform
+import secrets
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import charts, processes
+from benchmarks.peers import (
+    EVERYBODY,
+    NODEMAILER,
+    SQLITE,
+    TUNED,
+    Letterhead,
+    Peer,
+    Running,
+    Upstream,
+    message,
+    wait,
+)
+from letterhead.demo import certificate
+from letterhead.demo.stand import end, start_upstream
+from letterhead.demo.tally import arrivals
+
+OUT = Path("docs/benchmarks")
+DELAY = 50  # milliseconds of each reply, in the case that has one
+_PATIENCE = 600.0  # seconds for one run
+_WARM = 40  # messages before the clock starts
+
+console = Console(highlight=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """What one run of handing in and relaying came to."""
+
+    per_second: float
+    cpu_ms: float  # of all processes of the peer, a message
+    upstream_share: float  # of all CPU that was used, by the upstream
+    memory_mb: float  # of all processes of the peer, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long single messages took, in milliseconds."""
+
+    from_request_p50: float
+    from_request_p99: float
+    from_answer_p50: float
+    from_answer_p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A peer at work, and the upstream that it delivers to."""
+
+    running: Running
+    upstream: int  # its pid
+    journal: Path
+
+
+@contextmanager
+def stage(peer: Peer, *options: str) -> Iterator[Stage]:
+    """Start both in a folder that goes."""
+    with TemporaryDirectory(prefix="letterhead-bench-", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # Postfix works there as a user of its own
+        files = certificate.made(folder, "localhost")
+        password = secrets.token_urlsafe(12)
+        (folder / "mailbox").mkdir()
+        (folder / "journal").touch()
+        process, port = start_upstream(folder, files, password, *options)
+        (folder / "peer").mkdir()
+        try:
+            with peer.running(folder / "peer", Upstream(port, files, password)) as running:
+                yield Stage(running, process.pid, folder / "journal")
+        finally:
+            end(process)
+
+
+def relay(peer: Peer, count: int, *options: str) -> Relay:
+    """Hand in so many messages as fast as they are taken; until the last has arrived."""
+    with stage(peer, *options) as on:
+        on.running.submit(_WARM)
+        wait(_PATIENCE, lambda: _arrived(on) >= _WARM)
+        used, upstream = processes.cpu(on.running.pids), processes.cpu([on.upstream])
+        began = time.time()
+        with _watched(on.running.pids) as most:
+            on.running.submit(count)
+            wait(_PATIENCE, lambda: _arrived(on) >= _WARM + count)
+        last = max(_times(on))
+        theirs = processes.cpu(on.running.pids) - used
+        its = processes.cpu([on.upstream]) - upstream
+    return Relay(count / (last - began), 1000 * theirs / count, its / (its + theirs), most[0])
+
+
+def singles(peer: Peer, count: int, *, draining: int = 0) -> Wait:
+    """Hand in one message after the other, while another portal drains so many."""
+    with stage(peer) as on:
+        http = on.running.http
+        assert http is not None
+        on.running.submit(_WARM)
+        wait(_PATIENCE, lambda: _arrived(on) >= _WARM)
+        if draining:
+            on.running.submit(draining)
+        asked: dict[str, tuple[float, float]] = {}
+        for number in range(count):
+            began = time.time()
+            asked[_one(http, number)] = (began, time.time())
+            time.sleep(0.03)
+        left = draining + _WARM + count
+        if draining and _arrived(on) >= left:
+            console.print("  (the other portal was done before: take more messages)")
+        wait(_PATIENCE, lambda: arrivals(on.journal).first.keys() >= asked.keys())
+        first = arrivals(on.journal).first
+    requests = [1000 * (first[name] - began) for name, (began, _) in asked.items()]
+    answers = [1000 * max(first[name] - at, 0.0) for name, (_, at) in asked.items()]
+    return Wait(*_percentiles(requests), *_percentiles(answers))
+
+
+def _one(http: httpx.Client, number: int) -> str:
+    answer = http.post("/messages", json=message(number), headers={"X-Portal": "orla"})
+    return str(answer.raise_for_status().json()["id"])
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return cuts[49], cuts[98]
+
+
+def _arrived(on: Stage) -> int:
+    return on.journal.read_bytes().count(b"\n")
+
+
+def _times(on: Stage) -> list[float]:
+    return [float(line.rpartition(" ")[2]) for line in on.journal.read_text("ascii").splitlines()]
+
+
+@contextmanager
+def _watched(pids: Sequence[int]) -> Iterator[list[float]]:
+    """The most memory that the processes hold meanwhile."""
+    most, over = [processes.memory(pids)], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.5):
+            most[0] = max(most[0], processes.memory(pids))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that is measured, of whom, and how."""
+
+    title: str
+    unit: str
+    peers: Sequence[Peer]
+    run: Callable[[Peer], Relay | Wait]
+    figure: str  # which field the chart shows
+
+
+def cases(count: int) -> dict[str, Case]:
+    """Everything that is measured, with so many messages where it is many."""
+    delayed = f"accepted and relayed, each reply {DELAY} ms late"
+    ours = [each for each in EVERYBODY if isinstance(each, Letterhead)]
+    few, some = max(count // 5, 100), max(count // 25, 20)
+    return {
+        "relay": Case(
+            "accepted and relayed",
+            "messages/s",
+            EVERYBODY,
+            lambda peer: relay(peer, count),
+            "per_second",
+        ),
+        "delay": Case(
+            delayed,
+            "messages/s",
+            [SQLITE, TUNED, NODEMAILER],
+            lambda peer: relay(peer, few, "--delay", str(DELAY)),
+            "per_second",
+        ),
+        "idle": Case(
+            "a single message while nothing else is to do, request to upstream",
+            "ms, median",
+            ours[:2],
+            lambda peer: singles(peer, some),
+            "from_request_p50",
+        ),
+        "busy": Case(
+            f"a single message while another portal drains {2 * count:,}, request to upstream",
+            "ms, median",
+            ours[:2],
+            lambda peer: singles(peer, some, draining=2 * count),
+            "from_request_p50",
+        ),
+    }
+
+
+def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[str, object]:
+    """Every case of everybody, in turns; what cannot be measured says why."""
+    results: dict[str, dict[str, list[Relay | Wait]]] = {name: {} for name in found}
+    left_out: dict[str, str] = {}
+    for number in range(rounds):
+        for name, case in found.items():
+            for peer in case.peers:
+                if only and peer.name not in only:
+                    continue
+                if why := peer.missing():
+                    left_out[peer.name] = why
+                    continue
+                console.print(f"{number + 1}/{rounds} {name}: {peer.name} ... ", end="")
+                try:
+                    one = case.run(peer)
+                except Exception as error:  # noqa: BLE001 - the others are measured all the same
+                    left_out[peer.name] = f"{type(error).__name__}: {error}"
+                    console.print("failed")
+                else:
+                    results[name].setdefault(peer.name, []).append(one)
+                    console.print(f"{getattr(one, case.figure):,.1f} {case.unit}")
+    return {
+        "machine": _machine(),
+        "rounds": rounds,
+        "left_out": left_out,
+        "cases": {
+            name: {
+                "title": case.title,
+                "unit": case.unit,
+                "figure": case.figure,
+                "peers": {peer: _summary(runs) for peer, runs in results[name].items()},
+            }
+            for name, case in found.items()
+        },
+    }
+
+
+def _summary(runs: Sequence[Relay | Wait]) -> dict[str, dict[str, float]]:
+    """Of each figure the median, the least and the most."""
+    rows = [asdict(each) for each in runs]
+    return {
+        figure: {
+            "median": round(statistics.median(row[figure] for row in rows), 3),
+            "least": round(min(row[figure] for row in rows), 3),
+            "most": round(max(row[figure] for row in rows), 3),
+        }
+        for figure in rows[0]
+    }
+
+
+def _machine() -> dict[str, object]:
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "load_before": os.getloadavg()[0],
+        "at": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+    }
+
+
+def show(results: dict[str, object]) -> None:
+    """Print a table a case."""
+    found: dict[str, dict[str, dict[str, dict[str, dict[str, float]]]]] = results["cases"]  # type: ignore[assignment]
+    for case in found.values():
+        if not case["peers"]:
+            continue
+        figures = next(iter(case["peers"].values()))
+        table = Table(title=f"{case['title']}, medians of {results['rounds']}")
+        table.add_column("who")
+        for figure in figures:
+            table.add_column(figure.replace("_", " "), justify="right")
+        for peer, summary in case["peers"].items():
+            table.add_row(peer, *(f"{summary[each]['median']:,.2f}" for each in figures))
+        console.print(table)
+    for peer, why in results["left_out"].items():  # type: ignore[attr-defined]
+        console.print(f"not measured: {peer}: {why}")
+
+
+def main() -> None:
+    """Read the command line, measure, and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", default=[], help="a peer's name")
+    parser.add_argument("--case", action="append", default=[], help="relay, delay, idle, busy")
+    parser.add_argument("--out", type=Path, default=OUT)
+    asked = parser.parse_args()
+    count, rounds = (500, 1) if asked.quick else (asked.messages, asked.rounds)
+    chosen = {
+        name: case for name, case in cases(count).items() if not asked.case or name in asked.case
+    }
+    results = measure(chosen, rounds, asked.only)
+    show(results)
+    if asked.quick:
+        return
+    asked.out.mkdir(exist_ok=True)
+    text = json.dumps({"messages": count, **results}, indent=1)
+    (asked.out / "results.json").write_text(text + "\n", "utf-8")
+    charts.draw(results, asked.out)
+    console.print(f"written to {asked.out}/")
+
+
+if __name__ == "__main__":
+    main()

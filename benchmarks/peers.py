@@ -1,0 +1,309 @@
+"""Who is measured: Letterhead in its forms, and programs that people use instead."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from tests.servers import daemons, postgresql
+
+from letterhead.demo.certificate import Files
+from letterhead.demo.stand import LOGIN, end, start_process, start_service
+from letterhead.store.database import Database
+
+HERE = Path(__file__).parent / "configuration"
+CONNECTIONS = 20
+SIZE = 5_000  # octets of a text
+BATCH = 500
+CLIENTS = 16
+
+Submit = Callable[[int], None]  # hand in so many messages
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where all of them deliver to."""
+
+    port: int
+    files: Files
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A peer at work: the roots of its processes, and how it is handed messages."""
+
+    pids: list[int]
+    submit: Submit
+    http: httpx.Client | None = None  # of Letterhead alone
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """Ourselves: everything in one process on SQLite, or several on PostgreSQL."""
+
+    name: str
+    workers: int = 0  # on PostgreSQL, beside one `web`; none: `serve` on SQLite
+    settings: dict[str, str] = field(default_factory=dict)
+    durable = True
+
+    def missing(self) -> str:
+        """What the machine lacks for it."""
+        return ""
+
+    @contextmanager
+    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
+        key = secrets.token_urlsafe(24)
+        settings = {**_settings(folder, upstream, key), **self.settings}
+        with ExitStack() as ends:
+            pids = []
+            if self.workers:
+                settings["LETTERHEAD_DATABASE_URL"], pid = ends.enter_context(_postgresql(folder))
+                pids.append(pid)
+            command = "web" if self.workers else "serve"
+            process, address = start_service(settings, folder / "log", command)
+            ends.callback(end, process)
+            pids.append(process.pid)
+            for number in range(self.workers):
+                worker = start_process(["work"], settings, folder / f"log-{number}")
+                ends.callback(end, worker)
+                pids.append(worker.pid)
+            http = _client(address, key)
+            ends.callback(http.close)
+            yield Running(pids, lambda count: _batches(http, count), http)
+
+
+def _settings(folder: Path, upstream: Upstream, key: str) -> dict[str, str]:
+    login = LOGIN.replace("@", "%40")
+    route = f"smtp://{login}:{upstream.password}@localhost:{upstream.port}"
+    return {
+        "LETTERHEAD_DATA_DIR": str(folder / "data"),
+        "LETTERHEAD_LISTEN": "127.0.0.1:0",
+        "LETTERHEAD_DEFAULT_ROUTE": f"{route}?connections={CONNECTIONS}",
+        "LETTERHEAD_CA_FILE": str(upstream.files.authority),
+        "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
+    }
+
+
+def _client(address: str, key: str) -> httpx.Client:
+    http = httpx.Client(
+        base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=120
+    )
+    for slug in ("hart", "orla"):
+        http.post("/portals", json={"slug": slug, "name": "Hart & Co"}).raise_for_status()
+    return http
+
+
+@contextmanager
+def _postgresql(folder: Path) -> Iterator[tuple[str, int]]:
+    (folder / "postgresql").mkdir()
+    server = postgresql.start(folder / "postgresql", quick=False)
+    try:
+        url = server.made()
+        asyncio.run(_migrate(url))
+        yield url, server.process.pid
+    finally:
+        server.end()
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await database.migrate()
+    await database.close()
+
+
+def _batches(http: httpx.Client, count: int) -> None:
+    for start in range(0, count, BATCH):
+        messages = [message(at) for at in range(start, min(start + BATCH, count))]
+        answer = http.post(
+            "/messages/batch", json={"messages": messages}, headers={"X-Portal": "hart"}
+        )
+        answer.raise_for_status()
+
+
+def message(number: int) -> dict[str, object]:
+    """A message of 5 KB."""
+    text = ("Dear client, please find your invoice in the portal. " * 120)[:SIZE]
+    return {
+        "to": [{"email": f"client{number}@client.example", "name": "A client"}],
+        "subject": f"Invoice {number}",
+        "text": "\n".join(text[start : start + 70] for start in range(0, SIZE, 70)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Postfix:
+    """Debian's Postfix, from SMTP without TLS to the upstream, in a folder of its own."""
+
+    name: str
+    tuned: bool
+    durable = True
+
+    def missing(self) -> str:
+        if os.geteuid() != 0 or not shutil.which("postfix", path=daemons.SBIN):
+            return "needs root and Postfix"
+        return ""
+
+    @contextmanager
+    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
+        folder.chmod(0o755)
+        for name in ("etc", "queue", "data"):
+            (folder / name).mkdir(mode=0o755)
+        shutil.chown(folder / "data", "postfix")
+        port = daemons.free_port()
+        values = {
+            "DIR": str(folder),
+            "PORT": str(port),
+            "UPSTREAM": str(upstream.port),
+            "LOGIN": f"{LOGIN}:{upstream.password}",
+            "AUTHORITY": str(shutil.copy(upstream.files.authority, folder / "etc/authority.pem")),
+            "CONNECTIONS": str(CONNECTIONS),
+        }
+        _fill("postfix-main.cf", folder / "etc/main.cf", values)
+        _fill("postfix-master.cf", folder / "etc/master.cf", values)
+        _fill("postfix-login", folder / "etc/login", values)
+        if self.tuned:
+            more = (HERE / "postfix-tuned.cf").read_text("utf-8")
+            with (folder / "etc/main.cf").open("a") as written:
+                written.write(more.replace("@CONNECTIONS@", str(CONNECTIONS)))
+        daemons.run(["/usr/sbin/postfix", "-c", folder / "etc", "start"], folder / "log")
+        daemons.wait_for("127.0.0.1", port)
+        master = int((folder / "queue/pid/master.pid").read_text().strip())
+        try:
+            yield Running([master], lambda count: _smtp_source(port, count))
+        finally:
+            daemons.run(["/usr/sbin/postfix", "-c", folder / "etc", "stop"], folder / "log")
+
+
+def _fill(template: str, target: Path, values: dict[str, str]) -> None:
+    text = (HERE / template).read_text("utf-8")
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    target.write_text(text, "utf-8")
+
+
+def _smtp_source(port: int, count: int) -> None:
+    letters = ["-f", "office@hart.example", "-t", "client@client.example", "-l", str(SIZE)]
+    load = ["-s", str(CLIENTS), "-m", str(count), "-d"]
+    subprocess.run(  # noqa: S603 - Postfix's own
+        ["/usr/sbin/smtp-source", *load, *letters, f"127.0.0.1:{port}"], check=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A library that sends by itself: one process that is told to send so many, and ends."""
+
+    name: str
+    command: Callable[[], list[str]]
+    install: Callable[[], str]  # gives what keeps it from being measured
+    durable: bool
+
+    def missing(self) -> str:
+        return self.install()
+
+    @contextmanager
+    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
+        settings = {
+            "port": upstream.port,
+            "login": LOGIN,
+            "password": upstream.password,
+            "authority": str(upstream.files.authority),
+            "connections": CONNECTIONS,
+            "folder": str(folder),
+            "text": message(0)["text"],
+        }
+        process = subprocess.Popen(  # noqa: S603 - ours
+            [*self.command(), json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "SSL_CERT_FILE": str(upstream.files.authority)},  # noqa: TID251
+        )
+        try:
+            yield Running([process.pid], lambda count: _tell(process, count))
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _tell(process: subprocess.Popen[str], count: int) -> None:
+    assert process.stdin is not None
+    process.stdin.write(f"{count}\n")
+    process.stdin.flush()
+
+
+def _brought(folder: Path, command: list[str]) -> str:
+    """Install something once into a folder; says what went wrong."""
+    if (folder / "installed").exists():
+        return ""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(  # noqa: S603 - package managers
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["cannot be installed"])[-1]
+    (folder / "installed").touch()
+    return ""
+
+
+CACHE = Path("var/benchmarks").absolute()  # what is installed for the peers
+
+
+def _install_nodemailer() -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        return "needs npm"
+    return _brought(CACHE / "node", [npm, "install", "--silent", "nodemailer@7.0.10"])
+
+
+def _install_post_office() -> str:
+    folder = CACHE / "post_office"
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    packages = ["django==5.2.8", "django-post-office==3.10.1"]
+    return _brought(folder, [uv, "pip", "install", "--quiet", "--target", "lib", *packages])
+
+
+NODEMAILER = Script(
+    "Nodemailer's pool",
+    lambda: ["node", str(HERE / "nodemailer.cjs"), str(CACHE / "node/node_modules/nodemailer")],
+    _install_nodemailer,
+    durable=False,
+)
+POST_OFFICE = Script(
+    "django-post_office",
+    lambda: [sys.executable, str(HERE / "post_office.py"), str(CACHE / "post_office/lib")],
+    _install_post_office,
+    durable=True,
+)
+
+SQLITE = Letterhead("Letterhead, SQLite")
+TUNED = Postfix("Postfix tuned", tuned=True)
+EVERYBODY = (
+    SQLITE,
+    Letterhead("Letterhead, PostgreSQL, 1 worker", 1),
+    Letterhead("Letterhead, PostgreSQL, 2 workers", 2),
+    Letterhead("Letterhead, PostgreSQL, 4 workers", 4),
+    Postfix("Postfix as installed", tuned=False),
+    TUNED,
+    NODEMAILER,
+    POST_OFFICE,
+)
+Peer = Letterhead | Postfix | Script
+
+
+def wait(seconds: float, done: Callable[[], bool]) -> None:
+    """Wait until something is so; TimeoutError if it takes too long."""
+    ends = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > ends:
+            raise TimeoutError
+        time.sleep(0.01)

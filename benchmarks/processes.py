@@ -1,0 +1,47 @@
+"""What trees of processes use: CPU, dead children included, and memory counted once."""
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+
+
+def tree(roots: Iterable[int]) -> set[int]:
+    """The processes `roots`, and all that they have started and that are there still."""
+    parents = {
+        int(each.name): int(fields[1])
+        for each in Path("/proc").iterdir()
+        if each.name.isdigit() and (fields := _fields(int(each.name)))
+    }
+    found = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def cpu(roots: Iterable[int]) -> float:
+    """Seconds of CPU that the trees have used so far, by processes that have ended, too."""
+    fields = filter(None, map(_fields, tree(roots)))
+    return sum(sum(map(int, each[11:15])) for each in fields) / _TICKS
+
+
+def memory(roots: Iterable[int]) -> float:
+    """MB that the trees hold; what several share counts once (their proportional set size)."""
+    total = 0
+    for pid in tree(roots):
+        with suppress(OSError):
+            found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text("ascii"))
+            total += int(found[1]) if found else 0
+    return total / 1024
+
+
+def _fields(pid: int) -> list[str]:
+    """What stands in /proc/PID/stat behind the name; nothing if the process has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except OSError:
+        return []

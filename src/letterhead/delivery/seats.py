@@ -1,0 +1,203 @@
+"""How many sessions with a server this worker may have: seats, over which mails take turns."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from letterhead.errors import Unavailable
+from letterhead.mail.limits import Allowance
+
+log = structlog.get_logger(__name__)
+
+TERM = timedelta(seconds=5)  # for which seats are ours without being kept
+IDLE = timedelta(seconds=30)  # after which seats that nobody uses are given back
+EVERY = 1.0  # seconds
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Seats:
+    """The seats of one connection; whoever comes when all are taken waits in line."""
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        self.used = 0
+        self._line: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """Have a seat."""
+        while self.used >= self.count:
+            turn = asyncio.get_running_loop().create_future()
+            self._line.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._next()  # it may have been ours
+                raise
+        self.used += 1
+        try:
+            yield
+        finally:
+            self.used -= 1
+            self._next()
+
+    def resize(self, count: int) -> None:
+        """Have more of them, or fewer as soon as they are free."""
+        self.count = count
+        for _ in range(count - self.used):
+            self._next()
+
+    def _next(self) -> None:
+        while self._line and self.used < self.count:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+
+class OwnSeats:
+    """Every seat of every connection: nobody else works."""
+
+    def __init__(self) -> None:
+        self._seats: dict[int, Seats] = {}
+
+    @asynccontextmanager
+    async def of(self, under: Allowance) -> AsyncIterator[Seats]:
+        """The seats of a connection."""
+        found = self._seats.setdefault(under.connection_id, Seats())
+        if found.count != under.limits.connections:
+            found.resize(under.limits.connections)
+        yield found
+
+    async def run(self) -> None:
+        """There is nobody to share with."""
+
+    async def close(self) -> None:
+        """There is nobody to give them back to."""
+
+
+class Rows(Protocol):
+    """What sharing seats needs of the store."""
+
+    async def take(self, under: Allowance, now: datetime, until: datetime) -> int: ...
+
+    async def keep(self, now: datetime, until: datetime) -> Mapping[int, int]: ...
+
+    async def give_back(self, connection_id: int, count: int) -> None: ...
+
+
+class _Held(Seats):
+    """Seats of a connection that are ours until a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bursts = 0
+        self.under: Allowance | None = None
+        self.until = self.asked = self.last = _LONG_AGO
+
+    def fair(self, workers: int, now: datetime) -> int:
+        """How many to keep of what so many workers share, or would like to."""
+        rests = self.last + IDLE <= now or workers > 1
+        if rests and not self.bursts:
+            return 0
+        return max(self.under.limits.connections // workers, 1) if self.under else 0
+
+
+class SharedSeats:
+    """
+    The seats that this worker has among others.
+
+    A session that is open occupies its seat although no mail is under way; so seats are given back
+    with their sessions closed: when others wait for some, or after a while without mail.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        rest: Callable[[int], Awaitable[None]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._rows = rows
+        self._rest = rest  # closes the sessions of a connection that nobody uses
+        self._clock = clock
+        self._held: dict[int, _Held] = {}
+
+    @asynccontextmanager
+    async def of(self, under: Allowance) -> AsyncIterator[Seats]:
+        """The seats of a connection, which may be none: others have them."""
+        held = self._held.setdefault(under.connection_id, _Held())
+        held.bursts += 1
+        try:
+            await self._ask(held, under)
+            yield held
+        finally:
+            held.bursts -= 1
+            held.last = self._clock()
+
+    async def run(self) -> None:
+        """Keep the seats in use, and give others back, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.once()
+            except Unavailable as error:
+                log.warning("seats wait for the store", reason=str(error))
+            except Exception:
+                log.exception("seats broke")
+
+    async def once(self) -> None:
+        """Keep the seats in use, and give others back."""
+        if not self._held:
+            return
+        now = self._clock()
+        shared = await self._rows.keep(now, now + TERM)
+        for connection_id, held in list(self._held.items()):
+            if held.until <= now:  # we slept: others may have them
+                held.resize(0)
+                await self._rest(connection_id)
+            elif held.count:
+                held.until = now + TERM
+            await self._adjust(connection_id, held, shared.get(connection_id, 1))
+
+    async def close(self) -> None:
+        """Give back everything; the sessions are closed already."""
+        while self._held:
+            connection_id, _ = self._held.popitem()
+            await self._rows.give_back(connection_id, 0)
+
+    async def _adjust(self, connection_id: int, held: _Held, workers: int) -> None:
+        count = held.fair(workers, self._clock())
+        if held.bursts and not held.count:
+            await self._take(held)  # whoever sits there waits for a seat
+        elif count < held.count or not (count or held.bursts):
+            await self._give(connection_id, held, count)
+
+    async def _ask(self, held: _Held, under: Allowance) -> None:
+        """Ask for what is missing, but not again and again."""
+        now, held.under = self._clock(), under
+        valid = held.until > now and held.count <= under.limits.connections
+        enough = held.count == under.limits.connections
+        if not valid or not (enough or held.asked + timedelta(seconds=EVERY) > now):
+            await self._take(held)
+
+    async def _take(self, held: _Held) -> None:
+        now = self._clock()
+        held.asked, held.until = now, now + TERM
+        if held.under:
+            held.resize(await self._rows.take(held.under, now, held.until))
+
+    async def _give(self, connection_id: int, held: _Held, count: int) -> None:
+        """Have fewer; what is used above them is given back when it is free."""
+        held.resize(count)
+        if held.used > count:
+            return
+        await self._rest(connection_id)
+        await self._rows.give_back(connection_id, count)
+        if not count and not held.bursts:
+            self._held.pop(connection_id, None)

@@ -1,0 +1,84 @@
+"""Puts together who delivers, from a `Config`."""
+
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from letterhead.config import Config
+from letterhead.delivery.crew import Crew, Engine
+from letterhead.delivery.drain import Drain
+from letterhead.delivery.following import Following
+from letterhead.delivery.herald import Herald
+from letterhead.delivery.lanes import Lanes
+from letterhead.delivery.pgqueuer import SharedLanes
+from letterhead.delivery.prune import Kept, Prune
+from letterhead.delivery.rehearsal import Rehearsal
+from letterhead.delivery.seats import OwnSeats, SharedSeats
+from letterhead.delivery.settling import Settler
+from letterhead.delivery.sweep import Sweep
+from letterhead.mail.letter import LaneKey
+from letterhead.mail.notice import Press
+from letterhead.store.connections import Connections
+from letterhead.store.database import Database
+from letterhead.store.history import History
+from letterhead.store.jobs import Jobs
+from letterhead.store.news import NewsRows
+from letterhead.store.outbox import Outbox
+from letterhead.store.seats import SeatRows
+from letterhead.transports import capture
+from letterhead.transports.choose import Ways
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What those who deliver share with the rest of the service."""
+
+    ways: Ways
+    lanes: Engine
+    settler: Settler
+    press: Press
+    following: Following
+    clock: Callable[[], datetime]
+
+
+def lanes(database: Database, clock: Callable[[], datetime]) -> Engine:
+    """A queue in memory, or one that many processes share."""
+    if not database.shared:
+        return Lanes()
+
+    async def due(asked: Collection[LaneKey]) -> Collection[LaneKey]:
+        return await Outbox(database).due_among(asked, clock())
+
+    return SharedLanes(Jobs(database), due, database.listening)
+
+
+def crew(config: Config, database: Database, team: Team) -> Crew:
+    """Everybody who delivers."""
+    outbox, connections = Outbox(database), Connections(database)
+    ways, clock = team.ways, team.clock
+    rows = SeatRows(database, secrets.token_hex(16))
+    seats = SharedSeats(rows, ways.rest, clock) if database.shared else OwnSeats()
+    platform = team.press.platform
+    drain = Drain(
+        outbox=outbox,
+        connections=connections,
+        ways=ways,
+        seats=seats,
+        settler=team.settler,
+        rehearsal=Rehearsal(ways, connections, team.settler, platform=platform, clock=clock),
+        platform=platform,
+        limits=config.default_limits,
+        clock=clock,
+    )
+    herald = Herald(NewsRows(database), team.lanes, team.press, clock)
+    sweep = Sweep(outbox, team.lanes, herald, clock)
+    prune = _prune(config, database, clock)
+    return Crew(team.lanes, drain, seats, sweep, prune, team.following, ways.close)
+
+
+def _prune(config: Config, database: Database, clock: Callable[[], datetime]) -> Prune:
+    kept = Kept(config.keep_bodies, config.keep_messages, config.keep_captured)
+    captured = partial(capture.forget, config.data_dir / "captured")
+    return Prune(History(database), captured, kept, clock, jobs=Jobs(database).forget)

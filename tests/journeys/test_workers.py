@@ -1,0 +1,234 @@
+"""Many processes on one PostgreSQL: they share the work, and none is missed when it goes."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from letterhead.demo import certificate
+from letterhead.demo.stand import LOGIN, end, start_process, start_upstream
+from letterhead.demo.tally import Arrivals, arrivals
+from letterhead.mail.providers import PROVIDERS
+from tests.conftest import open_folder
+from tests.forms import message, smtp
+from tests.running import Platform, Portal
+from tests.servers import postgresql
+from tests.servers.postgresql import PostgreSQL
+from tests.test_cli import Done
+
+PASSWORD = "an-upstream-of-the-tests"
+BATCH = 100
+SEATS = PROVIDERS["other"].limits.connections
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[PostgreSQL]:
+    """A server of these tests' own: it is killed."""
+    postgresql.demand()
+    server = postgresql.start(open_folder("postgresql"))
+    yield server
+    server.end()
+
+
+class Plant:
+    """One `web`, some `work`, and an upstream that writes down what it takes."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.database = url.rpartition("/")[2]
+        (folder / "mailbox").mkdir()
+        files = certificate.made(folder, "localhost")
+        self.upstream, port = start_upstream(folder, files, PASSWORD)
+        self.settings = {
+            "LETTERHEAD_DATABASE_URL": url,
+            "LETTERHEAD_ALLOW_DESTINATIONS": f"127.0.0.1:{port}",
+            "LETTERHEAD_CA_FILE": str(folder / "authority.pem"),
+            "LETTERHEAD_DATA_DIR": str(folder / "data"),
+        }
+        assert Done(folder / "data", "migrate", LETTERHEAD_DATABASE_URL=url).code == 0
+        self.web = Platform(folder, self.settings, "web")
+        self.workers = [self.start() for _ in range(2)]
+        self.ids: set[str] = set()
+        self.hart = self._portal("hart", port)
+        self.orla = self._portal("orla", port)
+
+    def start(self) -> "Worker":
+        return Worker(self.folder, self.settings)
+
+    def accept(self, count: int) -> None:
+        """Hand in so many messages, for both portals."""
+        for start in range(0, count, BATCH):
+            messages = [message(f"Mail {at}") for at in range(start, start + BATCH)]
+            portal = (self.hart, self.orla)[start // BATCH % 2]
+            items = portal.call("POST", "/messages/batch", {"messages": messages})["items"]
+            self.ids |= {each["id"] for each in items}
+
+    def arrived(self) -> Arrivals:
+        return arrivals(self.folder / "journal")
+
+    def wait_for(self, count: int, seconds: float = 120) -> None:
+        """Wait until so many of what was handed in have arrived."""
+        ends = time.monotonic() + seconds
+        while (found := len(self.arrived().first.keys() & self.ids)) < count:
+            assert time.monotonic() < ends, f"{found} of {count}"
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        for each in self.workers:
+            each.end()
+        self.web.stop()
+        end(self.upstream)
+
+    def _portal(self, slug: str, port: int) -> Portal:
+        portal = self.web.portal(slug)
+        portal.save(
+            smtp(
+                server="localhost",
+                port=port,
+                login=LOGIN,
+                password=PASSWORD,
+                from_address=LOGIN,
+            )
+        )
+        assert portal.change("test", {"to": "anna@client.test"})["accepted"]
+        newest = max((self.folder / "mailbox").iterdir(), key=lambda each: int(each.stem))
+        code = newest.read_text().split("    ")[1].split("\n")[0]
+        portal.change("confirm", {"code": code.strip()})
+        portal.change("switch-on")
+        return portal
+
+
+class Worker:
+    """One `letterhead work`."""
+
+    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
+        self.log = folder / f"log-{time.monotonic_ns()}"
+        self.process = start_process(["work"], settings, self.log)
+        ends = time.monotonic() + 60
+        while "working" not in self.log.read_text():
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Ask it to stop; gives its exit code."""
+        end(self.process)
+        return self.process.returncode
+
+
+@pytest.fixture(scope="module")
+def plant(own: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    made = Plant(tmp_path_factory.mktemp("plant"), own.made())
+    yield made
+    made.end()
+    assert made.web.errors() == []
+
+
+@pytest.fixture(autouse=True)
+def in_flight(plant: Plant) -> Iterator[None]:
+    """Nothing is lost, and no more comes twice than was on the wire at one kill."""
+    before = duplicates(plant)
+    yield
+    settled(plant)
+    assert duplicates(plant) - before <= 2 * SEATS
+
+
+def duplicates(plant: Plant) -> int:
+    return sum(times - 1 for times in plant.arrived().times.values())
+
+
+def settled(plant: Plant) -> None:
+    """Everything that was handed in has arrived, and nothing is left over."""
+    plant.wait_for(len(plant.ids))
+    ends = time.monotonic() + 20
+    for portal in (plant.hart, plant.orla):
+        for status in ("queued", "sending", "failed", "uncertain", "held"):
+            while portal.call("GET", f"/messages?status={status}")["items"]:
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+
+
+def test_workers_share_the_work(plant: Plant, own: PostgreSQL) -> None:
+    seen = set[str]()
+    plant.accept(3000)
+
+    while len(plant.arrived().first.keys() & plant.ids) < len(plant.ids):
+        seen |= {worker for (worker,) in own.run("SELECT worker FROM seats", plant.database)}
+        time.sleep(0.02)
+
+    assert len(seen) == 2
+
+
+def test_when_a_worker_is_killed_another_goes_on_within_ten_seconds(plant: Plant) -> None:
+    plant.accept(4000)
+    plant.wait_for(len(plant.ids) - 3500)
+    plant.workers[0].process.kill()
+    plant.workers[0].process.wait()
+    killed = time.time()
+    plant.workers[0] = plant.start()
+    plant.wait_for(len(plant.ids))
+
+    times = sorted(at for at in plant.arrived().first.values() if at >= killed)
+    pauses = [later - earlier for earlier, later in zip([killed, *times], times, strict=False)]
+    assert max(pauses) <= 10
+
+
+def test_a_worker_that_was_stopped_beyond_its_lease_sends_nothing_stale(plant: Plant) -> None:
+    plant.accept(2000)
+    plant.wait_for(len(plant.ids) - 1500)
+    plant.workers[0].signal(signal.SIGSTOP)
+    plant.wait_for(len(plant.ids))
+    before = duplicates(plant)
+    plant.workers[0].signal(signal.SIGCONT)
+    time.sleep(3)
+
+    assert duplicates(plant) == before
+
+
+def test_workers_come_and_go_under_load(plant: Plant) -> None:
+    before = duplicates(plant)
+    plant.accept(3000)
+    codes = []
+    for number in range(4):
+        plant.workers.append(plant.start())
+        codes.append(plant.workers.pop(0).end())
+        plant.accept(BATCH * (number + 1))
+    settled(plant)
+
+    assert codes == [0] * 4
+    assert duplicates(plant) == before
+
+
+def test_when_postgresql_is_killed_under_load_work_resumes(plant: Plant, own: PostgreSQL) -> None:
+    plant.accept(3000)
+    plant.wait_for(len(plant.ids) - 2500)
+    own.kill()
+    time.sleep(2)
+    arrived = len(plant.arrived().first.keys() & plant.ids)
+    own.start()
+    back = time.time()
+    plant.wait_for(arrived + 500)
+
+    assert min(at for at in plant.arrived().first.values() if at > back) - back <= 10
+
+
+def test_the_whole_service_works_beside_workers(plant: Plant) -> None:
+    serve = Platform(plant.folder, plant.settings)
+    plant.accept(500)
+    taken = Portal(serve, "hart").send(message("Handed in elsewhere"))
+    plant.ids.add(taken)
+    settled(plant)
+    serve.stop()
+
+
+def test_nobody_makes_a_key_of_their_own_beside_others(plant: Plant, tmp_path: Path) -> None:
+    settings = {**plant.settings, "LETTERHEAD_DATA_DIR": str(tmp_path / "elsewhere")}
+
+    for command in ("web", "work"):
+        refused = Done(tmp_path / "elsewhere", command, **settings)
+        assert (refused.code, refused.err.count("\n")) == (1, 1)
+        assert "LETTERHEAD_SECRET_KEYS" in refused.err
