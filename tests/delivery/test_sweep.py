@@ -30,12 +30,12 @@ class Rows:
         return 0
 
     async def hasten(self, now: datetime) -> int:
-        return 0
-
-    async def expire(self, now: datetime) -> int:
         self.looks += 1
         if self._refusals:
             raise self._refusals.pop()
+        return 0
+
+    async def expire(self, now: datetime) -> int:
         self.expired.append(now)
         return 0
 
