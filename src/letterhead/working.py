@@ -1,10 +1,11 @@
 """Puts together who delivers, from a `Config`."""
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 
 from letterhead.config import Config
 from letterhead.delivery.crew import Crew, Engine
@@ -12,18 +13,15 @@ from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
-from letterhead.delivery.pgqueuer import SharedLanes
 from letterhead.delivery.prune import Kept, Prune
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats, SharedSeats
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.sweep import Sweep
-from letterhead.mail.letter import LaneKey
 from letterhead.mail.notice import Press
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.history import History
-from letterhead.store.jobs import Jobs
 from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.seats import SeatRows
@@ -47,11 +45,8 @@ def lanes(database: Database, clock: Callable[[], datetime]) -> Engine:
     """A queue in memory, or one that many processes share."""
     if not database.shared:
         return Lanes()
-
-    async def due(asked: Collection[LaneKey]) -> Collection[LaneKey]:
-        return await Outbox(database).due_among(asked, clock())
-
-    return SharedLanes(Jobs(database), due, database.listening)
+    shared: Engine = import_module("letterhead.sharing").lanes(database, clock)
+    return shared
 
 
 def crew(config: Config, database: Database, team: Team) -> Crew:
@@ -74,11 +69,11 @@ def crew(config: Config, database: Database, team: Team) -> Crew:
     )
     herald = Herald(NewsRows(database), team.lanes, team.press, clock)
     sweep = Sweep(outbox, team.lanes, herald, clock)
-    prune = _prune(config, database, clock)
+    prune = _prune(config, database, team)
     return Crew(team.lanes, drain, seats, sweep, prune, team.following, ways.close)
 
 
-def _prune(config: Config, database: Database, clock: Callable[[], datetime]) -> Prune:
+def _prune(config: Config, database: Database, team: Team) -> Prune:
     kept = Kept(config.keep_bodies, config.keep_messages, config.keep_captured)
     captured = partial(capture.forget, config.data_dir / "captured")
-    return Prune(History(database), captured, kept, clock, jobs=Jobs(database).forget)
+    return Prune(History(database), captured, kept, team.clock, jobs=team.lanes.forget)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from letterhead.delivery.drain import Drain
@@ -27,6 +28,8 @@ class Engine(Protocol):
     ) -> None: ...
 
     async def idle(self, patience: float) -> None: ...
+
+    async def forget(self, before: datetime, /) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

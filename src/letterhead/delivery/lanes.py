@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import structlog
 
@@ -41,6 +42,10 @@ class Lanes:
         elif lane not in self._waiting:
             self._waiting.add(lane)
             self._queue.put_nowait((lane[1] not in URGENT, next(self._numbers), lane))
+
+    async def forget(self, _: datetime, /) -> int:
+        """There is nothing to forget: it is all in memory."""
+        return 0
 
     async def tell(self) -> None:
         """There is nobody to tell: who is woken is at work in this process."""

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import psycopg
@@ -39,6 +39,8 @@ class Jobs(Protocol):
     """What waking needs of the store."""
 
     async def queue(self, lanes: Sequence[LaneKey]) -> None: ...
+
+    async def forget(self, before: datetime) -> int: ...
 
 
 class Due(Protocol):
@@ -113,6 +115,10 @@ class SharedLanes:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._ended.wait()
+
+    async def forget(self, before: datetime) -> int:
+        """Forget what was noted of jobs that are done; says how much it was."""
+        return await self._jobs.forget(before)
 
     async def _work_over(self, driver: PsycopgDriver, drain: Drain, at_once: int) -> None:
         manager = QueueManager(self._queries(driver), channel=SETTINGS.channel)

@@ -12,7 +12,8 @@ from sqlalchemy import Row, Table, func, insert, select, text
 from sqlalchemy.engine import Connection, make_url
 
 from letterhead.errors import Conflict, Misconfigured
-from letterhead.store import migrating, postgresql, sqlite
+from letterhead.store import revisions
+from letterhead.store.database import kind_of
 from letterhead.store.promises import Promise
 from letterhead.store.tables import metadata
 
@@ -40,11 +41,11 @@ def copy(source: str, target: str, progress: Progress) -> Sequence[Copied]:
     _demand_file(source)
     if not target.startswith("postgresql"):
         raise Misconfigured("LETTERHEAD_DATABASE_URL: name the PostgreSQL database to copy into.")
-    with sqlite.alone(source) as still, migrating.explained():
+    with kind_of(source).alone(source) as still, revisions.explained():
         if not still:  # what it accepts meanwhile would be left behind
             raise Conflict("A service works with the SQLite file: stop it first.")
-        migrating.demand_newest(sqlite, source)
-        migrating.upgrade(postgresql, target)
+        revisions.demand_newest(kind_of(source), source)
+        revisions.upgrade(kind_of(target), target)
         with _connected(source, target) as (reading, writing):
             _demand_empty(writing)
             return [_table(reading, writing, each, progress) for each in metadata.sorted_tables]
@@ -58,8 +59,8 @@ def _demand_file(source: str) -> None:
 
 @contextmanager
 def _connected(source: str, target: str) -> Iterator[tuple[Connection, Connection]]:
-    old = sqlite.engine(source, Promise.READ)
-    new = postgresql.engine(target, Promise.ACCEPT)
+    old = kind_of(source).engine(source, Promise.READ)
+    new = kind_of(target).engine(target, Promise.ACCEPT)
     try:
         with old.begin() as reading, new.begin() as writing:
             yield reading, writing

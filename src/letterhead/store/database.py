@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from letterhead.errors import Misconfigured
-from letterhead.store import migrating, postgresql, sqlite
+from letterhead.store import revisions
 from letterhead.store.promises import Kind, Promise
 
 _TRIES = 4  # of a transaction that met another one
@@ -48,10 +49,6 @@ class Database:
         """Whether other processes may work on it, too."""
         return not self._kind.ONE_WRITER
 
-    def listening(self) -> AbstractAsyncContextManager[tuple[Any, Any]]:
-        """Two connections of PostgreSQL's driver, beside ours; for the queue that workers share."""
-        return postgresql.listening(self.url)
-
     @asynccontextmanager
     async def accept(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is on disk when it ends well."""
@@ -86,17 +83,17 @@ class Database:
 
     async def migrate(self) -> None:
         """Bring the tables up to date; refuses tables of a newer version."""
-        await asyncio.to_thread(migrating.upgrade, self._kind, self.url)
+        await asyncio.to_thread(revisions.upgrade, self._kind, self.url)
 
     async def prepare(self) -> None:
         """Bring SQLite's tables up to date; refuse PostgreSQL's if they are not."""
-        act = migrating.upgrade if self._kind.MIGRATES_ITSELF else migrating.demand_newest
+        act = revisions.upgrade if self._kind.MIGRATES_ITSELF else revisions.demand_newest
         await asyncio.to_thread(act, self._kind, self.url)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Refuse to serve a database that another process serves already."""
-        with migrating.explained(), self._kind.alone(self.url) as alone:
+        with revisions.explained(), self._kind.alone(self.url) as alone:
             if not alone:
                 raise Misconfigured("Another process serves this database already.")
             yield
@@ -125,7 +122,10 @@ class Database:
 
 
 def kind_of(url: str) -> Kind:
-    return sqlite if url.startswith("sqlite") else postgresql
+    """The module for a database; the other one, and its driver, is not loaded."""
+    name = "sqlite" if url.startswith("sqlite") else "postgresql"
+    kind: Kind = import_module(f"letterhead.store.{name}")
+    return kind
 
 
 def _tried(kind: Kind, engine: Engine, work: Work[T]) -> T:

@@ -83,8 +83,6 @@ def _queue(writing: Connection, lanes: Sequence[LaneKey]) -> None:
 
 
 def _forget(writing: Connection, before: datetime) -> int:
-    if writing.dialect.name != "postgresql":
-        return 0
     table = SETTINGS.queue_table_log
     old = text(f"DELETE FROM {table} WHERE created < :before")  # noqa: S608 - our own name
     return writing.execute(old, {"before": before}).rowcount

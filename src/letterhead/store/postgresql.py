@@ -12,14 +12,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from letterhead.errors import Misconfigured, StorageFull, Unavailable
-from letterhead.store.promises import Promise
+from letterhead.store.promises import CONNECTIONS, Promise
 
 ONE_WRITER = False
 MIGRATES_ITSELF = False
 WRITERS = READERS = 4
 
-_CONNECTIONS = 4  # of each engine
-CONNECTIONS = 2 * len(Promise) * _CONNECTIONS + 2  # of a process at most; two hear of jobs
 _PATIENCE = 5  # seconds for a free connection
 
 # What the operator does not say in the URL: a server that is silent is given up soon.
@@ -138,7 +136,7 @@ def _state(error: SQLAlchemyError) -> str | None:
 
 def _pool() -> dict[str, Any]:
     return {
-        "pool_size": _CONNECTIONS,
+        "pool_size": CONNECTIONS,
         "max_overflow": 0,
         "pool_timeout": _PATIENCE,
         "pool_pre_ping": True,  # a server that was restarted costs nobody an error

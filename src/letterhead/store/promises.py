@@ -17,6 +17,9 @@ class Promise(Enum):
     READ = auto()  # what was seen did not change meanwhile
 
 
+CONNECTIONS = 4  # of an engine to PostgreSQL, at most
+
+
 class Kind(Protocol):
     """What `database` needs of an engine: the modules `sqlite` and `postgresql` fit it."""
 

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 
 from letterhead.store.database import Database
-from letterhead.store.postgresql import CONNECTIONS
+from letterhead.store.promises import CONNECTIONS, Promise
 
 OLDEST = 13  # releases before are not maintained any more, and not tried by us
+# Of a process at most: each promise has an engine for threads and one for tasks, two hear of jobs.
+_EACH = 2 * len(Promise) * CONNECTIONS + 2
 _NEAR, _FAR = timedelta(milliseconds=500), timedelta(seconds=3)
 
 _ASKED = text(
@@ -35,7 +37,7 @@ class Server:
     @property
     def processes(self) -> int:
         """How many of ours it has connections for, at their busiest."""
-        return self.connections // CONNECTIONS
+        return self.connections // _EACH
 
 
 async def asked(database: Database, clock: Callable[[], datetime]) -> Server:
@@ -64,7 +66,7 @@ def warnings(found: Server) -> list[str]:
     """What is worth a look."""
     says = {
         f"max_connections leaves {found.connections}, and a process may need"
-        f" {CONNECTIONS}.": found.processes < 1,
+        f" {_EACH}.": found.processes < 1,
         "synchronous_commit is off; accepting switches it on for itself.": found.commits == "off",
         f"The clocks of the database and of this machine are {_seconds(found)} apart.": _NEAR
         < abs(found.ahead)
