@@ -1,5 +1,8 @@
 """A running Letterhead, and the platform that speaks to it."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +51,18 @@ class Platform:
         self.http.close()
         self.process.kill()
         self.process.wait()
+
+    def command(self, *words: str) -> str:
+        """Run a command of the operator beside the service; gives what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "letterhead", *words],
+            env={**os.environ, **self._settings},  # noqa: TID251 - beside the test's own
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return done.stdout
 
     def errors(self) -> list[str]:
         """What the service has logged as a fault of its own."""

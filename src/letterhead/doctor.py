@@ -1,12 +1,12 @@
 """What may be wrong with an installation, found before the first mail finds it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from letterhead import listening, outward, service
+from letterhead.actions.premises import Finding
 from letterhead.config import Config
 from letterhead.egress import tls_context
 from letterhead.errors import LetterheadError, Unreachable
@@ -22,15 +22,6 @@ from letterhead.submission.certificate import Identity
 _LISTENS_AT_25 = "gmail-smtp-in.l.google.com"
 _PATIENCE = 5.0  # seconds
 _SOON = timedelta(days=14)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found; what is not `ok` is a fault, or else a warning."""
-
-    check: str
-    state: str  # ok, warning, fault
-    detail: str
 
 
 async def examine(config: Config) -> list[Finding]:

@@ -26,6 +26,7 @@ from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake, Request
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
+from letterhead.actions.premises import Examine, Premises
 from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
 from letterhead.api import app as api
@@ -165,7 +166,13 @@ class Service:
     """The parts of this process, put together."""
 
     def __init__(
-        self, config: Config, database: Database, store: Store, *, announce: Announce
+        self,
+        config: Config,
+        database: Database,
+        store: Store,
+        *,
+        announce: Announce,
+        examine: Examine,
     ) -> None:
         self._config = config
         self._store = store
@@ -184,7 +191,7 @@ class Service:
         )
         following = Following(DueIdentities(database), identities.follow, now)
         team = working.Team(self._ways, self._lanes, self._settler, press, following, now)
-        self._crew = working.crew(config, database, team)
+        self._crew = crew = working.crew(config, database, team)
         domains = DomainCheck(store, dns, _networks(config), identities)
         self._announce = announce
         self._stopped = asyncio.Event()
@@ -201,8 +208,16 @@ class Service:
             clock=now,
             captures=config.default_route is None,
             platform=platform,
+            press=press,
             sending_addresses=config.sending_addresses,
             texts=config.texts,
+            premises=Premises(
+                route=config.default_route,
+                folder=config.data_dir / "captured",
+                data=config.data_dir,
+                swept=lambda: crew.sweep.last,
+                examine=examine,
+            ),
             public_url=config.public_url,
             submission={},
         )
@@ -283,7 +298,8 @@ class Service:
 
     def _doors(self) -> ASGIApp:
         """Pages for people, and everything else for programs."""
-        programs, pages = api.build(self.office, self._counts), web.build(self.office)
+        programs = api.build(self.office, self._counts)
+        pages = web.build(self.office, programs.openapi())
 
         async def doors(scope: Scope, receive: Receive, send: Send) -> None:
             is_page = scope["type"] == "http" and scope["path"].split("/")[1] in web.SEGMENTS
@@ -299,12 +315,17 @@ class Service:
         }
 
 
-async def serve(config: Config, announce: Announce, part: Part) -> None:
-    """Run a part of the service; `announce` is told what the operator must read."""
+async def serve(config: Config, announce: Announce, examine: Examine, part: Part) -> None:
+    """
+    Run a part of the service; `announce` is told what the operator must read.
+
+    `examine` looks for what is wrong with the installation, when an operator asks for it.
+    """
     if part != Part():
         await _demand_ring(config)
     async with opened(config, alone=True) as (database, store):
-        await Service(config, database, store, announce=announce).run(part)
+        service = Service(config, database, store, announce=announce, examine=examine)
+        await service.run(part)
 
 
 def _reached(config: Config, listening: socket.socket) -> str:

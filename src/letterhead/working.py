@@ -13,6 +13,7 @@ from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
+from letterhead.delivery.leaving import Leaving
 from letterhead.delivery.prune import Kept, Prune
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats, SharedSeats
@@ -22,6 +23,7 @@ from letterhead.mail.notice import Press
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.history import History
+from letterhead.store.leaving import Leaving as LeavingRows
 from letterhead.store.news import NewsRows
 from letterhead.store.outbox import Outbox
 from letterhead.store.seats import SeatRows
@@ -70,7 +72,8 @@ def crew(config: Config, database: Database, team: Team) -> Crew:
     herald = Herald(NewsRows(database), team.lanes, team.press, clock)
     sweep = Sweep(outbox, team.lanes, herald, clock)
     prune = _prune(config, database, team)
-    return Crew(team.lanes, drain, seats, sweep, prune, team.following, ways.close)
+    leaving = Leaving(LeavingRows(database), clock)
+    return Crew(team.lanes, drain, seats, sweep, prune, team.following, leaving, ways.close)
 
 
 def _prune(config: Config, database: Database, team: Team) -> Prune:

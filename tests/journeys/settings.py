@@ -44,9 +44,9 @@ def go_live(portal: Portal, server: Postfix, form: Form) -> Any:
     return portal.change("switch-on")
 
 
-def go_live_scripted(hart: Portal, server: Scripted) -> Form:
+def go_live_scripted(hart: Portal, server: Scripted, **changes: object) -> Form:
     """Switch the portal on with the scripted server."""
-    form = smtp(server="localhost", port=server.port)
+    form = smtp(server="localhost", port=server.port, **changes)
     hart.save(form)
     assert hart.change("test", {"to": "anna@client.test"})["accepted"]
     code = server.taken.pop().content.decode().split("    ")[1].split("\r\n")[0]

@@ -225,6 +225,7 @@ def running(script: Scripted) -> Iterator[Scripted]:
         yield script
         asyncio.run_coroutine_threadsafe(_end(script, server), loop).result(20)
     finally:
+        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

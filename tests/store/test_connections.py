@@ -328,7 +328,7 @@ async def test_a_burst_with_settings_of_yesterday_pauses_nothing(
     await paused.failed(replace(old, trouble=None), STUCK, NOW)
 
     assert (await routed(paused, portal, NOW)).trouble is None
-    assert await tell(database, NOW) == [Kind.RECOVERED]
+    assert await tell(database, NOW) == [Kind.CHANGED, Kind.RECOVERED]
 
 
 async def test_people_are_not_told_each_time_that_a_server_comes_and_goes(

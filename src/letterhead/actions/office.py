@@ -8,9 +8,10 @@ from letterhead.actions.domains import DomainCheck
 from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
+from letterhead.actions.premises import Premises
 from letterhead.actions.trial import Trial
 from letterhead.mail.letter import LaneKey
-from letterhead.mail.notice import Texts
+from letterhead.mail.notice import Press, Texts
 from letterhead.mail.sender import Platform
 from letterhead.mail.ses import Region
 from letterhead.mail.settings import Ports
@@ -33,7 +34,9 @@ class Office:
     clock: Callable[[], datetime]
     captures: bool  # whether the platform's route keeps mail instead of sending it
     platform: Platform
+    press: Press
     texts: Texts
     sending_addresses: Sequence[str]  # ours, for the connectors of relays
+    premises: Premises
     public_url: str  # where people reach the pages
     submission: Mapping[str, int]  # ports for SMTP, by how they are encrypted; empty: off

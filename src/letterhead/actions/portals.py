@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from letterhead.errors import Invalid, NotFound, Problem
+from letterhead.errors import Conflict, Invalid, NotFound, Problem
 from letterhead.mail import address
-from letterhead.mail.change import Change
+from letterhead.mail.change import Change, Differences
 from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems, portal_problems
 from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
@@ -45,6 +46,28 @@ async def refuse_foreign_from(desk: Desk, now: datetime, *, refuses: bool) -> No
     await desk.changes.note(Change.FOREIGN_FROM, now, {"refuses_foreign_from": [before, refuses]})
 
 
+async def export(desk: Desk, now: datetime) -> None:
+    """Note that all that is kept of a portal leaves: its people are told."""
+    await desk.changes.note(Change.EXPORTED, now)
+
+
+async def delete(desk: Desk, now: datetime, *, by: str, discards: bool) -> int:
+    """
+    Delete a portal: from now on nobody finds it, and what it has is removed soon.
+
+    Conflict if mail waits that is not to be discarded. Gives how many mails were.
+    """
+    waiting = await desk.leaving.waiting()
+    if waiting and not discards:
+        message = said(
+            "{count} mails of this portal wait: say that they are to be discarded.", count=waiting
+        )
+        raise Conflict(message)
+    if not await desk.leaving.close(desk.portal, by=by, waiting=waiting, now=now):
+        raise NotFound("There is no such portal.")
+    return waiting
+
+
 async def issue_key(
     rows: PlatformRows, portal: Portal | None, name: str, scopes: Iterable[Scope], *, now: datetime
 ) -> Secret:
@@ -55,19 +78,50 @@ async def issue_key(
         problems.append(Problem("scopes", "required", said("Choose at least one scope.")))
     if problems:
         raise Invalid(problems)
+    if portal:
+        shown = f"{name} ({', '.join(each.value for each in chosen)})"
+        await rows.changes(portal.id).note(Change.KEY_ISSUED, now, {"key": [None, shown]})
     return await rows.add_key(portal.id if portal else None, name, chosen, now)
 
 
 async def revoke_key(rows: PlatformRows, portal: Portal, key_id: int, now: datetime) -> None:
     """Let a key open nothing any more."""
-    if not await rows.revoke_key(portal.id, key_id, now):
+    name = await rows.revoke_key(portal.id, key_id, now)
+    if name is None:
         raise NotFound(said("This portal has no such key."))
+    await rows.changes(portal.id).note(Change.KEY_REVOKED, now, {"key": [name, None]})
 
 
-async def remove_person(rows: PlatformRows, portal: Portal, person_id: int) -> None:
-    """Take a person's role away; what they may do is looked up anew with each request."""
-    if not await rows.remove_person(portal.id, person_id):
+async def change_role(
+    rows: PlatformRows, portal: Portal, person_id: int, role: Role, *, now: datetime
+) -> None:
+    """Give a person another role; what they may do is looked up anew with each request."""
+    found = await person(rows, portal, person_id)
+    if problems := _misplaced(role, portal):
+        raise Invalid(problems)
+    if found.role == role.value:
+        return
+    await rows.change_role(person_id, role)
+    details: Differences = {found.email: [found.role, role.value]}
+    changes = rows.changes(portal.id)
+    await changes.note(Change.ROLE_CHANGED, now, details, also=[found.email])
+
+
+async def remove_person(rows: PlatformRows, portal: Portal, person_id: int, now: datetime) -> None:
+    """Take a person's role away; the person is told, too."""
+    found = await person(rows, portal, person_id)
+    await rows.remove_person(person_id)
+    details: Differences = {found.email: [found.role, None]}
+    changes = rows.changes(portal.id)
+    await changes.note(Change.PERSON_REMOVED, now, details, also=[found.email])
+
+
+async def person(rows: PlatformRows, portal: Portal, person_id: int) -> Any:  # noqa: ANN401 - a row
+    """One of the people of a portal."""
+    found = await rows.person(portal.id, person_id)
+    if found is None:
         raise NotFound(said("This portal has no such person."))
+    return found
 
 
 async def add_person(
@@ -79,9 +133,16 @@ async def add_person(
         email = address.address(email)
     except ValueError as error:
         problems.append(Problem("email", "invalid", spoken(error)))
-    if (role is Role.OPERATOR) is not (portal is None):
-        message = said("An operator belongs to no portal; everybody else needs one.")
-        problems.append(Problem("portal", "invalid", message))
-    if problems:
+    if problems := [*problems, *_misplaced(role, portal)]:
         raise Invalid(problems)
     await rows.add_person(email, role, portal.id if portal else None, now)
+    if portal:
+        details: Differences = {email: [None, role.value]}
+        await rows.changes(portal.id).note(Change.PERSON_ADDED, now, details)
+
+
+def _misplaced(role: Role, portal: Portal | None) -> list[Problem]:
+    if (role is Role.OPERATOR) is (portal is None):
+        return []
+    message = said("An operator belongs to no portal; everybody else needs one.")
+    return [Problem("portal", "invalid", message)]

@@ -8,7 +8,7 @@ from typing import Any
 from letterhead.actions import codes
 from letterhead.errors import Conflict, Invalid, NotFound, Problem, Refused
 from letterhead.mail import gate, identity, spf
-from letterhead.mail.change import Change, Differences, differences
+from letterhead.mail.change import Change, Differences, differences, displaced
 from letterhead.mail.gate import Check, Progress, Step
 from letterhead.mail.letter import Trouble
 from letterhead.mail.proof import WRONG_CODES, Proof
@@ -276,6 +276,7 @@ async def _go_live(desk: Desk, version: Version, how: Change, now: datetime) -> 
     live = await desk.settings.live()
     found = differences(live.settings, version.settings, new_password=False)
     versions: Differences = {"version": [live.number, version.number]}
-    await desk.changes.note(how, now, {**versions, **found})
+    lost = displaced(live.settings, version.settings)
+    await desk.changes.note(how, now, {**versions, **found}, also=lost)
     await desk.settings.go_live(version, now)
     await desk.connection.forget(now)

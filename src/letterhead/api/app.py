@@ -1,5 +1,6 @@
 """The HTTP application."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -58,6 +59,11 @@ def _version_1() -> APIRouter:
     return router
 
 
+# What routes read by themselves of the headers.
+_ACTING = ("/v1/messages", "/v1/suppressions")
+_ACCEPTING = ("/v1/messages", "/v1/messages/batch")
+
+
 def _describe(app: FastAPI) -> None:
     """Add what the routes read by themselves to the OpenAPI document, and the way to sign in."""
     document = app.openapi()  # kept by the application, and changed in place
@@ -65,3 +71,17 @@ def _describe(app: FastAPI) -> None:
     parts.setdefault("schemas", {}).update(definitions(mail.MessageBody, mail.BatchBody))
     parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"key": []}]
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            operation["parameters"] = [*operation.get("parameters", ()), *_headers(method, path)]
+
+
+def _headers(method: str, path: str) -> Iterator[dict[str, Any]]:
+    if path.startswith(_ACTING):
+        yield _header("X-Portal", "The portal that is meant; for a platform key.")
+    if method == "post" and path in _ACCEPTING:
+        yield _header("Idempotency-Key", "What comes twice with the same key is sent once.")
+
+
+def _header(name: str, words: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "description": words, "schema": {"type": "string"}}

@@ -1,9 +1,10 @@
 """Portals and their keys."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
 from letterhead.actions import people, portals
@@ -137,6 +138,38 @@ async def revoke_key(
     """Revoke a key: from now on it opens nothing."""
     async with office.store.platform() as rows:
         await portals.revoke_key(rows, portal, key_id, office.clock())
+
+
+@router.get("/portals/{slug}/export")
+async def export(
+    office: OfficeOf, portal: Annotated[Portal, Depends(named_portal(None))]
+) -> Response:
+    """
+    Everything that is kept of a portal, as lines of JSON: each names its `table`.
+
+    Settings, people, keys, suppressions, history, counts, messages, recipients and events.
+    Passwords, what opens something, and bodies stay here.
+    """
+    async with office.store.portal(portal) as desk:
+        await portals.export(desk, office.clock())
+    return StreamingResponse(office.store.rows_of(portal), media_type="application/x-ndjson")
+
+
+@router.delete("/portals/{slug}")
+async def delete(
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(None))],
+    waiting: Annotated[Literal["discard"] | None, Query()] = None,
+) -> show.Json:
+    """
+    Delete a portal. Nobody finds it any more, and its slug is free; what it has is removed soon.
+
+    While mail waits: 409, unless `waiting=discard` says that it is never to be sent.
+    """
+    now, discards = office.clock(), waiting is not None
+    async with office.store.portal(portal) as desk:
+        gone = await portals.delete(desk, now, by="API", discards=discards)
+    return {"slug": portal.slug, "discarded": gone}
 
 
 def _scopes(named: list[str]) -> tuple[list[Scope], list[Problem]]:

@@ -10,6 +10,8 @@ from letterhead.actions import people, portals
 from letterhead.cli.output import AsJson, print_rows
 from letterhead.mail.portal import OPERATOR, Portal, Role, Scope
 
+BY = "command line"  # whose hand it was, in the history
+
 portal_app = typer.Typer(help="Portals.", no_args_is_help=True)
 user_app = typer.Typer(help="People.", no_args_is_help=True)
 key_app = typer.Typer(help="API keys.", no_args_is_help=True)
@@ -20,7 +22,10 @@ def portal_add(slug: str, name: str, *, as_json: AsJson = False) -> None:
     """Add a portal; its mail leaves by the platform's route at first."""
 
     async def run() -> Portal:
-        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+        async with (
+            service.opened(service.settings()) as (_, store),
+            store.platform(by=BY) as rows,
+        ):
             return await portals.add(rows, slug, name, service.now())
 
     print_rows([_row(asyncio.run(run()))], as_json=as_json)
@@ -46,6 +51,46 @@ def portal_show(slug: str, *, as_json: AsJson = False) -> None:
     print_rows([_row(asyncio.run(_portal(slug)))], as_json=as_json)
 
 
+@portal_app.command("export")
+def portal_export(slug: str) -> None:
+    """Print all that is kept of a portal as lines of JSON, without passwords, keys and bodies."""
+
+    async def run() -> None:
+        portal = await _portal(slug)
+        async with service.opened(service.settings()) as (_, store):
+            async with store.portal(portal, by=BY) as desk:
+                await portals.export(desk, service.now())
+            async for line in store.rows_of(portal):
+                print(line, end="")
+
+    asyncio.run(run())
+
+
+@portal_app.command("delete")
+def portal_delete(
+    slug: str,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone.")] = False,
+    discard_waiting: Annotated[
+        bool, typer.Option("--discard-waiting", help="Mail that waits is never sent.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a portal and all that it has; a service that runs removes it within minutes."""
+    if not yes:
+        raise typer.BadParameter(f"Say --yes to delete {slug}: it cannot be undone.")
+
+    async def run() -> int:
+        portal = await _portal(slug)
+        async with (
+            service.opened(service.settings()) as (_, store),
+            store.portal(portal, by=BY) as desk,
+        ):
+            return await portals.delete(desk, service.now(), by=BY, discards=discard_waiting)
+
+    print_rows([{"slug": slug, "discarded": asyncio.run(run())}], as_json=as_json)
+
+
 @user_app.command("add")
 def user_add(
     email: str,
@@ -58,7 +103,7 @@ def user_add(
         belongs = await _portal(portal) if portal else None
         config = service.settings()
         async with service.opened(config) as (_, store):
-            async with store.platform() as rows:
+            async with store.platform(by=BY) as rows:
                 await portals.add_person(rows, email, role, belongs, now=service.now())
             return await people.invite(store, config.public_url, email, service.now())
 
@@ -82,7 +127,10 @@ def key_create(
     async def run() -> str:
         belongs = await _portal(portal) if portal else None
         scopes = scope or (list(Scope) if belongs else [])
-        async with service.opened(service.settings()) as (_, store), store.platform() as rows:
+        async with (
+            service.opened(service.settings()) as (_, store),
+            store.platform(by=BY) as rows,
+        ):
             key = await portals.issue_key(rows, belongs, name, scopes, now=service.now())
             return key.reveal()
 

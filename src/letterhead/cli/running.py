@@ -126,4 +126,5 @@ def _run(part: service.Part, command: str = "") -> None:
         raise Misconfigured(
             f"{command} shares work between processes, which needs PostgreSQL: use serve."
         )
-    uvloop.run(service.serve(config, partial(print, flush=True), part))
+    announce = partial(print, flush=True)
+    uvloop.run(service.serve(config, announce, partial(examine, config), part))

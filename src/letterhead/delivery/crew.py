@@ -8,6 +8,7 @@ from typing import Protocol
 
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
+from letterhead.delivery.leaving import Leaving
 from letterhead.delivery.prune import Prune
 from letterhead.delivery.seats import OwnSeats, SharedSeats
 from letterhead.delivery.sweep import Sweep
@@ -42,6 +43,7 @@ class Crew:
     sweep: Sweep
     prune: Prune
     following: Following
+    leaving: Leaving
     leave: Callable[[], Awaitable[None]]  # closes every way out
 
     def start(self, tasks: asyncio.TaskGroup, at_once: int) -> list[asyncio.Task[None]]:
@@ -51,6 +53,7 @@ class Crew:
             tasks.create_task(self.sweep.run()),
             tasks.create_task(self.prune.run()),
             tasks.create_task(self.following.run()),
+            tasks.create_task(self.leaving.run()),
             tasks.create_task(self.seats.run()),
         ]
 

@@ -13,6 +13,7 @@ from letterhead.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 EVERY = 600.0  # seconds
+COUNTS_KEPT = timedelta(days=366)  # of days, for the chart of messages
 _BREATH = 0.05  # seconds between parts, in which others have their turn
 
 _JOBS = timedelta(hours=1)  # what the queue of lanes noted of jobs that are done
@@ -36,6 +37,8 @@ class History(Protocol):
 
     async def forget_messages(self, before: datetime) -> int: ...
 
+    async def forget_counts(self, before: datetime) -> int: ...
+
 
 class Prune:
     """Forgets part after part, now and then."""
@@ -55,6 +58,7 @@ class Prune:
             ("messages", history.forget_messages, kept.messages),
             ("captured", captured, kept.captured),
             ("jobs", jobs, _JOBS),
+            ("counts", history.forget_counts, COUNTS_KEPT),
         )
 
     async def run(self) -> None:

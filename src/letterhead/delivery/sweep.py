@@ -84,6 +84,7 @@ class Sweep:
         self._clock = clock
         self._watch = Watch(steady)
         self._trusts: datetime | None = None  # leases, from then on
+        self.last: datetime | None = None  # when it last went through
 
     async def run(self) -> None:
         """Sweep for ever."""
@@ -108,3 +109,4 @@ class Sweep:
         await self._herald.once()
         for lane in await self._rows.lanes_due(now):
             self._lanes.wake(lane)
+        self.last = now

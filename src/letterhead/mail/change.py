@@ -8,6 +8,8 @@ from letterhead.mail.settings import Settings
 
 Differences = Mapping[str, list[object]]  # by field: before and after
 
+_CONTACTS = ("from_address", "reply_to", "copy_to")
+
 
 class Change(StrEnum):
     """What was done, in words for the history."""
@@ -21,6 +23,33 @@ class Change(StrEnum):
     RESUMED = "let the connection try again"
     RELEASED = "released held mail"
     DISCARDED = "discarded held mail"
+    PERSON_ADDED = "added a person"
+    ROLE_CHANGED = "changed the role of a person"
+    PERSON_REMOVED = "removed a person"
+    LINK_SENT = "sent a person a link to choose a password"
+    KEY_ISSUED = "issued an API key"
+    KEY_REVOKED = "revoked an API key"
+    EXPORTED = "exported what is kept of the portal"
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the portal's people get a mail about it: it changes who sends, reads or may."""
+        return self in _TOLD
+
+
+_TOLD = frozenset(
+    {
+        Change.SWITCHED_ON,
+        Change.SWITCHED_BACK,
+        Change.FALLBACK,
+        Change.PERSON_ADDED,
+        Change.ROLE_CHANGED,
+        Change.PERSON_REMOVED,
+        Change.KEY_ISSUED,
+        Change.KEY_REVOKED,
+        Change.EXPORTED,
+    }
+)
 
 
 def differences(before: Settings, after: Settings, *, new_password: bool) -> Differences:
@@ -32,3 +61,14 @@ def differences(before: Settings, after: Settings, *, new_password: bool) -> Dif
         each: [old.get(each), new.get(each)] for each in fields if old.get(each) != new.get(each)
     }
     return {**found, "password": ["", "typed anew"]} if new_password else found
+
+
+def displaced(before: Settings, after: Settings) -> list[str]:
+    """The addresses that settings named and name no more: they are told, too."""
+    kept = {each.lower() for each in _contacts(after)}
+    return [each for each in _contacts(before) if each.lower() not in kept]
+
+
+def _contacts(of: Settings) -> list[str]:
+    found = (getattr(of, each, "") for each in _CONTACTS)
+    return list(dict.fromkeys(each for each in found if each))

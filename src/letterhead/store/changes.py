@@ -8,6 +8,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.change import Change, Differences
+from letterhead.store import news
 from letterhead.store.tables import change
 
 
@@ -19,10 +20,21 @@ class ChangeRows:
         self._portal_id = portal_id
         self.by = by
 
-    async def note(self, what: Change, now: datetime, details: Differences | None = None) -> None:
-        """Note what is being done."""
+    async def note(
+        self,
+        what: Change,
+        now: datetime,
+        details: Differences | None = None,
+        *,
+        also: Sequence[str] = (),
+    ) -> None:
+        """Note what is being done; where people are told of it, those of `also` are, too."""
         row = {"portal_id": self._portal_id, "at": now, "who": self.by, "what": what.name.lower()}
-        await self._connection.execute(insert(change).values(**row, details=dict(details or {})))
+        query = insert(change).values(**row, details=dict(details or {})).returning(change.c.id)
+        number = await self._connection.scalar(query)
+        if what.is_told:
+            known = int(number or 0)
+            await news.changed(self._connection, self._portal_id, known, also=also, at=now)
 
     async def find(self, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
         """The newest first."""

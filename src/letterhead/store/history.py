@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Ids
+from letterhead.store import tally
 from letterhead.store.database import Database
 from letterhead.store.tables import body, event, message, recipient
 
@@ -25,6 +26,10 @@ class History:
     async def forget_bodies(self, before: datetime) -> int:
         """Forget bodies of messages whose last outcome is older; says how many."""
         return await self._database.settling(_part(_bodies, before))
+
+    async def forget_counts(self, before: datetime) -> int:
+        """Forget the counts of older days, and make one row of each day's."""
+        return await self._database.settling(_part(tally.put_together, before))
 
     async def forget_messages(self, before: datetime) -> int:
         """Forget messages whose last outcome is older, with all that belongs to them."""

@@ -1,6 +1,6 @@
 """Keeping accepted letters: message, body and recipients in one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +9,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.event import EventKind
-from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
+from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store import pairs, suppressions
+from letterhead.store import pairs, suppressions, tally
 from letterhead.store.tables import body, event, message, recipient
 
 _KeyOf = tuple[int, str]
@@ -120,8 +120,17 @@ def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -
     )
     rows = [row for each in fresh for row in _recipient_rows(each, gone)]
     connection.execute(insert(recipient), rows)
+    tally.count(connection, _accepted(fresh))
     if events := [_suppressed(row) for row in rows if row["settled_at"]]:
         connection.execute(insert(event), events)
+
+
+def _accepted(fresh: Iterable[Letter]) -> Iterator[tally.Happened]:
+    """Mail of the portal itself: neither the platform's own, nor tests."""
+    for letter in fresh:
+        if letter.lane is Lane.LIVE:
+            for _ in letter.addressees:
+                yield letter.portal_id, letter.created_at, tally.ACCEPTED
 
 
 def _message_row(letter: Letter) -> dict[str, Any]:

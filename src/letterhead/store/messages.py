@@ -15,6 +15,7 @@ from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Ids
 from letterhead.mail.retry import PATIENCE
 from letterhead.store.tables import body, event, message, recipient
+from letterhead.store.tally import SENT, TallyRows
 
 _RARE = ("failed", "uncertain", "cancelled", "suppressed")
 # Said as the index of the rare ones says it: SQLite compares the words.
@@ -33,6 +34,7 @@ class Search:
     since: datetime | None = None
     until: datetime | None = None
     before_id: str | None = None
+    after_id: str | None = None  # those next to it, the newest first all the same
     limit: int = 50
 
 
@@ -59,10 +61,11 @@ class MessageRows:
         query = (
             select(message)
             .where(self._mine(), *conditions)
-            .order_by(message.c.id.desc())
+            .order_by(message.c.id if search.after_id else message.c.id.desc())
             .limit(search.limit)
         )
         rows = (await self._connection.execute(query)).all()
+        rows = rows[::-1] if search.after_id else rows
         recipients = await self._recipients([row.id for row in rows])
         return [Found(row, recipients[row.id]) for row in rows]
 
@@ -133,6 +136,9 @@ class MessageRows:
         if changed:
             rows = [{"recipient_id": each, **shared} for each in changed]
             await self._connection.execute(insert(event), rows)
+        if status is Status.SENT:
+            counts = TallyRows(self._connection, self._portal_id)
+            await counts.note([(now, SENT)] * len(changed))
         return len(changed)
 
     async def _with_status(
@@ -154,6 +160,8 @@ class MessageRows:
             query = query.where(_IS_RARE)
         if search.before_id:
             query = query.where(columns.message_id < search.before_id)
+        if search.after_id:
+            query = query.where(columns.message_id > search.after_id)
         found = list(await self._connection.scalars(query.distinct().limit(_FEW + 1)))
         return message.c.id.in_(found) if len(found) <= _FEW else many
 
@@ -174,6 +182,8 @@ def _conditions(search: Search) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if search.before_id:
         found.append(message.c.id < search.before_id)
+    if search.after_id:
+        found.append(message.c.id > search.after_id)
     # Ids sort by time, and may run ahead of it a little: so the primary key finds the days.
     if search.since:
         found += [message.c.created_at >= search.since, message.c.id >= Ids.floor(search.since)]

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import faults
+from letterhead.mail.change import Change
 from letterhead.mail.letter import PLATFORM, Letter
 from letterhead.mail.news import Kind, News
 from letterhead.mail.outcome import Stuck
@@ -17,7 +18,7 @@ from letterhead.store.database import Database
 from letterhead.store.letters import LetterRows
 from letterhead.store.outbox import reply_row
 from letterhead.store.settings import settings_from
-from letterhead.store.tables import news, person, portal, settings
+from letterhead.store.tables import change, news, person, portal, settings
 
 _AT_ONCE = 50
 _QUIET = timedelta(hours=1)
@@ -53,6 +54,14 @@ async def recovered(writing: AsyncConnection, portal_id: int, at: datetime) -> N
     await writing.execute(mine.values(told_at=at))
 
 
+async def changed(
+    writing: AsyncConnection, portal_id: int, change_id: int, *, also: Sequence[str], at: datetime
+) -> None:
+    """Note that somebody changed something that people, and those of `also`, are told of."""
+    row = {"portal_id": portal_id, "kind": Kind.CHANGED.value, "due": at}
+    await _add(writing, {**row, "change_id": change_id, "also": list(also)}, at)
+
+
 async def _add(writing: AsyncConnection, row: Mapping[str, object], at: datetime) -> None:
     await writing.execute(insert(news).values({**row, "at": at}))
 
@@ -84,8 +93,10 @@ def _oldest() -> Select[*tuple[Any, ...]]:
     live = (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version)
     return (
         select(news, portal.c.name, portal.c.fallback, settings.c.type, settings.c.fields)
+        .add_columns(change.c.who, change.c.what, change.c.details)
         .join_from(news, portal, news.c.portal_id == portal.c.id)
         .outerjoin(settings, live)
+        .outerjoin(change, change.c.id == news.c.change_id)
         .order_by(news.c.id)
         .limit(_AT_ONCE)
         .with_for_update(of=news, skip_locked=True)
@@ -101,18 +112,29 @@ async def _news(reading: AsyncConnection, row: Row[Any]) -> News:
         fault=faults.by_code(row.fault) if row.fault else None,
         reply=row.reply,
         falls_back=row.fallback,
+        who=row.who or "",
+        what=Change[row.what.upper()] if row.what else None,
+        details=row.details or {},
     )
 
 
 async def _people(reading: AsyncConnection, row: Row[Any]) -> Sequence[str]:
-    """The portal's admins; where there are none, the operators, and the address in From."""
+    """
+    The portal's admins; where there are none, the address in From, and of faults the operators.
+
+    Of a change those are told as well whom it put out of their place.
+    """
     admins = await _of(reading, Role.ADMIN, person.c.portal_id == row.portal_id)
-    if admins:
-        return admins
-    operators = await _of(reading, Role.OPERATOR, person.c.portal_id.is_(None))
+    found = [*(admins or await _without_admins(reading, row)), *(row.also or ())]
+    return list({each.lower(): each for each in found}.values())
+
+
+async def _without_admins(reading: AsyncConnection, row: Row[Any]) -> Sequence[str]:
     live = settings_from(row.type, row.fields) if row.type else None
     own = [live.from_address] if isinstance(live, OwnSettings) else []
-    return [*operators, *own]
+    if row.kind == Kind.CHANGED.value:  # theirs is the history: each of many portals changes
+        return own
+    return [*await _of(reading, Role.OPERATOR, person.c.portal_id.is_(None)), *own]
 
 
 async def _of(reading: AsyncConnection, role: Role, where: ColumnElement[bool]) -> Sequence[str]:

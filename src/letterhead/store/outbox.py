@@ -1,6 +1,6 @@
 """The outbox: what waits, what is being sent under a lease, and what became of it."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -43,7 +43,7 @@ from letterhead.mail.outcome import (
 )
 from letterhead.mail.portal import Ids
 from letterhead.mail.reply import Answer, Reply
-from letterhead.store import allowances, suppressions
+from letterhead.store import allowances, suppressions, tally
 from letterhead.store.database import Database
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
 
@@ -215,7 +215,7 @@ class Outbox:
             update(recipient)
             .where(recipient.c.id.in_(_some(QUEUED, recipient.c.expires <= now, ~held)))
             .values(status=Status.FAILED.value, fault="expired", settled_at=now)
-            .returning(recipient.c.id, recipient.c.message_id)
+            .returning(*(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane")))
         )
         return await self._database.settling(partial(_expire, query=query, now=now))
 
@@ -266,6 +266,8 @@ def _free(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> in
 def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> int:
     rows = writing.execute(query).all()
     _note(writing, rows, EventKind.FAILED, fault="expired", now=now)
+    live = [row for row in rows if row.lane == Lane.LIVE.value]
+    tally.count(writing, [(row.portal_id, now, tally.FAILED) for row in live])
     return len(rows)
 
 
@@ -298,13 +300,32 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
     settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
     if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
         writing.execute(_HAPPENED, events)
+    counted: Sequence[Settled] = ()
     if settled:
-        writing.execute(_SETTLE, [_settled_row(*each) for each in settled])
-    suppressions.learn(writing, settled)
+        changed = writing.execute(_SETTLE, [_settled_row(*each) for each in settled]).rowcount
+        counted = settled if changed == len(settled) else _still_ours(writing, settled)
+        tally.count(writing, _happened(counted))
+    suppressions.learn(writing, counted)
     _forget_secrets(writing, {claim.message_id for claim, *_ in settled if _is_ours(claim)})
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
         writing.execute(_GIVE_BACK, rows)
+
+
+def _still_ours(writing: Connection, settled: Sequence[Settled]) -> Sequence[Settled]:
+    """Those whose outcome was written: where a lease has gone, somebody else's counts."""
+    columns = recipient.c
+    ids = [claim.id for claim, *_ in settled]
+    query = select(columns.id, columns.settled_at).where(columns.id.in_(ids))
+    written = {row.id: row.settled_at for row in writing.execute(query)}
+    return [each for each in settled if written.get(each[0].id) == each[2]]
+
+
+def _happened(settled: Iterable[Settled]) -> Iterator[tally.Happened]:
+    for claim, outcome, now in settled:
+        if isinstance(outcome, Sent | Failed) and claim.lane[1] is Lane.LIVE:
+            what = tally.SENT if isinstance(outcome, Sent) else tally.FAILED
+            yield claim.lane[0], now, what
 
 
 def _is_ours(claim: Claim) -> bool:

@@ -81,6 +81,12 @@ class PeopleRows:
         await self._connection.execute(insert(ticket).values(**values))
         return shown
 
+    async def links_since(self, email: str, since: datetime) -> int:
+        """How many links to choose a password were made lately for somebody."""
+        mine = (ticket.c.email == email) & (ticket.c.kind == TicketKind.PASSWORD.value)
+        query = select(func.count()).select_from(ticket).where(mine, ticket.c.created_at > since)
+        return await self._connection.scalar(query) or 0
+
     async def find(self, shown: str, kind: TicketKind, now: datetime) -> Ticket | None:
         """Look at a link without using it up."""
         query = select(ticket).where(_valid(shown, kind, now))

@@ -2,33 +2,44 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.errors import Invalid, Problem
+from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal, Principal, Role, Scope
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import DefaultSettings
+from letterhead.store.changes import ChangeRows
 from letterhead.store.settings import settings_from
-from letterhead.store.tables import key, person, portal, settings
+from letterhead.store.tables import connection, gone_portal, key, person, portal, settings
 
 _KEY_BYTES = 24  # 192 bits
-_PORTALS = select(portal, settings.c.type, settings.c.fields).outerjoin(
-    settings,
-    (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
+_PORTALS = (
+    select(portal, settings.c.type, settings.c.fields)
+    .outerjoin(
+        settings,
+        (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
+    )
+    .where(portal.c.closed_at.is_(None))
 )
 
 
 class PlatformRows:
     """Every portal, every key, every person."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, by: str = "") -> None:
         self._connection = connection
+        self._by = by
+
+    def changes(self, portal_id: int) -> ChangeRows:
+        """The history of a portal."""
+        return ChangeRows(self._connection, portal_id, self._by)
 
     async def add_portal(self, slug: str, name: str, now: datetime) -> Portal:
         query = insert(portal).values(slug=slug, name=name, created_at=now).returning(portal.c.id)
@@ -47,13 +58,31 @@ class PlatformRows:
         rows = await self._connection.execute(_PORTALS.where(portal.c.id == portal_id))
         return _portal(rows.first())
 
-    async def portals(self, *, after: str, limit: int) -> Sequence[Portal]:
-        """Portals by slug, from behind `after`."""
+    async def portals(self, *, after: str, limit: int, text: str = "") -> Sequence[Portal]:
+        """Portals by slug, from behind `after`; those whose name or slug holds `text`."""
         query = _PORTALS.where(portal.c.slug > after).order_by(portal.c.slug).limit(limit)
+        if text:
+            columns = (portal.c.slug, portal.c.name)
+            query = query.where(or_(*(each.icontains(text, autoescape=True) for each in columns)))
         return [found for row in await self._connection.execute(query) if (found := _portal(row))]
 
     async def count_portals(self) -> int:
-        return await self._connection.scalar(select(func.count()).select_from(portal)) or 0
+        query = select(func.count()).select_from(portal).where(portal.c.closed_at.is_(None))
+        return await self._connection.scalar(query) or 0
+
+    async def troubles(self, of: Collection[Portal]) -> Mapping[int, Any]:
+        """What is wrong with the connections of portals, by their ids."""
+        columns = connection.c
+        query = select(columns.id, columns.version, columns.paused, columns.since, columns.fault)
+        ids = [PLATFORM, *(each.id for each in of)]
+        rows = await self._connection.execute(query.where(columns.id.in_(ids)))
+        live = {PLATFORM: 0, **{each.id: each.live_version for each in of}}
+        return {row.id: row for row in rows if live[row.id] == row.version}
+
+    async def gone(self, limit: int) -> Sequence[Row[Any]]:
+        """The portals that were deleted, the last one first."""
+        query = select(gone_portal).order_by(gone_portal.c.id.desc()).limit(limit)
+        return (await self._connection.execute(query)).all()
 
     async def add_key(
         self, portal_id: int | None, name: str, scopes: Iterable[Scope], now: datetime
@@ -88,21 +117,29 @@ class PlatformRows:
             update(key).where(key.c.id == key_id).values(last_used_at=now)
         )
 
-    async def revoke_key(self, portal_id: int, key_id: int, now: datetime) -> bool:
-        """Let a key of a portal open nothing any more; False if there is none."""
+    async def revoke_key(self, portal_id: int, key_id: int, now: datetime) -> str | None:
+        """Let a key of a portal open nothing any more; gives its name, None if there is none."""
         mine = (key.c.id == key_id) & (key.c.portal_id == portal_id) & key.c.revoked_at.is_(None)
-        query = update(key).where(mine).values(revoked_at=now)
-        return (await self._connection.execute(query)).rowcount > 0
+        query = update(key).where(mine).values(revoked_at=now).returning(key.c.name)
+        name: str | None = await self._connection.scalar(query)
+        return name
 
     async def people(self, portal_id: int) -> Sequence[Row[Any]]:
         """The people of a portal, by address."""
         query = select(person).where(person.c.portal_id == portal_id).order_by(person.c.email)
         return (await self._connection.execute(query)).all()
 
-    async def remove_person(self, portal_id: int, person_id: int) -> bool:
-        """Take a person's role in a portal away; False if there is none."""
-        mine = (person.c.id == person_id) & (person.c.portal_id == portal_id)
-        return (await self._connection.execute(delete(person).where(mine))).rowcount > 0
+    async def person(self, portal_id: int, person_id: int) -> Row[Any] | None:
+        """One of the people of a portal."""
+        query = select(person).where(person.c.id == person_id, person.c.portal_id == portal_id)
+        return (await self._connection.execute(query)).first()
+
+    async def change_role(self, person_id: int, role: Role) -> None:
+        query = update(person).where(person.c.id == person_id).values(role=role.value)
+        await self._connection.execute(query)
+
+    async def remove_person(self, person_id: int) -> None:
+        await self._connection.execute(delete(person).where(person.c.id == person_id))
 
     async def add_person(
         self, email: str, role: Role, portal_id: int | None, now: datetime

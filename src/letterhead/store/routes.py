@@ -26,7 +26,7 @@ async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] 
         .select_from(portal)
         .outerjoin(settings, joined)
         .outerjoin(identity, of_version)
-        .where(portal.c.id == portal_id)
+        .where(portal.c.id == portal_id, portal.c.closed_at.is_(None))
     )
     return rows.first()
 

@@ -18,15 +18,18 @@ from letterhead.store.database import Database
 from letterhead.store.domains import DomainRows
 from letterhead.store.held import HeldRows
 from letterhead.store.identities import IdentityRows
+from letterhead.store.leaving import LeavingRows, rows_of
 from letterhead.store.letters import LetterRows
 from letterhead.store.messages import MessageRows
 from letterhead.store.passwords import PasswordRows
 from letterhead.store.people import PeopleRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
+from letterhead.store.queue import QueueRows
 from letterhead.store.settings import SettingsRows
 from letterhead.store.suppressions import SuppressionRows
 from letterhead.store.tables import portal as rows
+from letterhead.store.tally import TallyRows
 from letterhead.store.vault import Vault
 
 _AT_ONCE = 100  # passwords that are sealed anew in one transaction
@@ -50,6 +53,8 @@ class Desk:
     suppressions: SuppressionRows
     letters: LetterRows
     changes: ChangeRows
+    tally: TallyRows
+    leaving: LeavingRows
 
 
 class Store:
@@ -73,10 +78,10 @@ class Store:
             yield self._desk(connection, portal)
 
     @asynccontextmanager
-    async def platform(self) -> AsyncIterator[PlatformRows]:
-        """Change portals, keys and people."""
+    async def platform(self, *, by: str = "API") -> AsyncIterator[PlatformRows]:
+        """Change portals, keys and people, as `by`."""
         async with self._database.accept() as connection:
-            yield PlatformRows(connection)
+            yield PlatformRows(connection, by)
 
     @asynccontextmanager
     async def look_around(self) -> AsyncIterator[PlatformRows]:
@@ -110,6 +115,22 @@ class Store:
         """Whether any password is stored."""
         async with self._database.read() as connection:
             return bool(await PasswordRows(connection, self.vault).every())
+
+    @asynccontextmanager
+    async def queue(self) -> AsyncIterator[QueueRows]:
+        """Change how the mail of all portals goes on."""
+        async with self._database.accept() as connection:
+            yield QueueRows(connection)
+
+    @asynccontextmanager
+    async def look_at_queue(self) -> AsyncIterator[QueueRows]:
+        """Look at what waits in all portals."""
+        async with self._database.read() as connection:
+            yield QueueRows(connection)
+
+    def rows_of(self, portal: Portal) -> AsyncIterator[str]:
+        """Everything that is kept of a portal, without what opens something, as lines of JSON."""
+        return rows_of(self._database, portal)
 
     async def locked(self) -> list[str]:
         """The portals with a stored password that cannot be opened: its key is missing."""
@@ -160,4 +181,6 @@ class Store:
             SuppressionRows(connection, portal.id),
             LetterRows(connection),
             ChangeRows(connection, portal.id, by),
+            TallyRows(connection, portal.id),
+            LeavingRows(connection, portal.id),
         )

@@ -78,6 +78,27 @@ portal = Table(
     Column("told_at", Moment),  # when its people were last to be told that mail flows again
     # Whether mail that comes by SMTP from another address is refused, or its From replaced.
     Column("refuses_foreign_from", Boolean, nullable=False, server_default=false()),
+    # Since when it is deleted: nobody finds it any more, and what it has is removed part by part.
+    Column("closed_at", Moment),
+    Index(
+        "ix_portal_closed_at",
+        "closed_at",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
+    ),
+)
+
+# Which portals there were, and who deleted them.
+gone_portal = Table(
+    "gone_portal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("closed_at", Moment, nullable=False),
+    Column("who", String(254), nullable=False),
+    Column("waiting", Integer, nullable=False),  # mails that were discarded
 )
 
 key = Table(
@@ -272,6 +293,8 @@ news = Table(
     Column("due", Moment, nullable=False),  # not to be told before
     Column("fault", String(64)),
     Column("reply", JSON(none_as_null=True)),
+    Column("change_id", Integer),  # the row of `change` that is told
+    Column("also", JSON(none_as_null=True)),  # addresses that are told beside the portal's people
 )
 
 # Who changed what about a portal.
@@ -391,6 +414,19 @@ body = Table(
     metadata,
     Column("message_id", ForeignKey("message.id"), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+# How many mails of a portal met what on which day; several rows of one day are added up.
+tally = Table(
+    "tally",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("portal_id", Integer, nullable=False),
+    Column("day", Integer, nullable=False),  # since 1970, in UTC
+    Column("accepted", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Index("ix_tally_portal_id_day", "portal_id", "day"),
 )
 
 # What happened to a recipient, beyond its being accepted.

@@ -1,16 +1,24 @@
 """The way out that keeps mail in a folder: for demos, and a platform that sends nothing yet."""
 
 import asyncio
+import heapq
 import os
 import secrets
 import time
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.parser import BytesHeaderParser
+from email.policy import default
 from pathlib import Path
 
 from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
 from letterhead.transports.base import BeforeDot, Passed, Watch
+
+_TO = "X-Letterhead-Envelope-To"
+_SHOWN = 200  # characters of a field
 
 
 class CaptureTransport:
@@ -56,10 +64,41 @@ class CaptureTransport:
         path = self._folder / f".{name}"
         with open(path, "xb", opener=_private) as file:
             file.write(f"X-Letterhead-Envelope-From: {envelope.sender}\r\n".encode())
-            file.write(f"X-Letterhead-Envelope-To: {envelope.recipient}\r\n".encode())
+            file.write(f"{_TO}: {envelope.recipient}\r\n".encode())
             file.writelines(envelope.content)
         path.rename(self._folder / name)
         return name
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A mail that was kept, as its first lines tell."""
+
+    name: str
+    at: datetime
+    recipient: str
+    subject: str
+
+
+async def newest(folder: Path, many: int) -> Sequence[Captured]:
+    """The mails that were kept last, the newest first."""
+    return await asyncio.to_thread(_newest, folder, many)
+
+
+def _newest(folder: Path, many: int) -> Sequence[Captured]:
+    names = heapq.nlargest(many, (each.name for each in folder.glob("[0-9]*.eml")))
+    return [found for each in names if (found := _read(folder / each))]
+
+
+def _read(path: Path) -> Captured | None:
+    try:
+        with path.open("rb") as file:
+            head = BytesHeaderParser(policy=default).parse(file)
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:  # it has gone meanwhile
+        return None
+    recipient, subject = (str(head.get(each, "")) for each in (_TO, "Subject"))
+    return Captured(path.name, at, recipient[:_SHOWN], subject[:_SHOWN])
 
 
 async def forget(folder: Path, before: datetime) -> int:

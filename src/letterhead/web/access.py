@@ -26,6 +26,7 @@ FORM_LIMIT = 64 * 1024  # bytes
 FIELDS_LIMIT = 100
 SEE_OTHER = 303
 _DEPTH = 4  # parts of the path of a portal's page, the empty one before it counted
+_HEX = frozenset("0123456789abcdef")
 _DIGITS = 10  # of a number that fits into 32 bits
 
 
@@ -56,6 +57,10 @@ class Asked:
 
     def may(self, right: Right) -> bool:
         return self.visitor.may(right, self.of.id if self.of else None)
+
+    def demand(self, right: Right) -> None:
+        if not self.may(right):
+            raise Forbidden(f"You may not {right.value} here.")
 
     def page(self, name: str, values: Mapping[str, Any], status: int = 200) -> Response:
         """A page in the frame that everybody sees who is signed in."""
@@ -169,6 +174,11 @@ def numbered(asked: Asked, field: str) -> int:
 def number(text: str) -> int | None:
     """The number of a row as text; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < _DIGITS else None
+
+
+def hex_id(text: str) -> str:
+    """The id of a message or a recipient as text; empty for anything else."""
+    return text if text and _HEX.issuperset(text) else ""
 
 
 def outside(request: Request, office: Office) -> dict[str, Any]:

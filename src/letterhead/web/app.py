@@ -1,6 +1,8 @@
 """The pages, put together: routes, errors as pages, and headers that keep strangers out."""
 
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import structlog
 from starlette.applications import Starlette
@@ -19,11 +21,15 @@ from letterhead.mail.said import said, spoken
 from letterhead.web import render
 from letterhead.web.access import is_secure, office_of, outside
 from letterhead.web.pages import (
+    docs,
     entrance,
+    health,
+    held,
     history,
     keys,
     messages,
     people,
+    platform,
     portals,
     settings,
     suppressions,
@@ -38,6 +44,9 @@ log = structlog.get_logger(__name__)
 SEGMENTS = frozenset(
     {
         "",
+        "docs",
+        "health",
+        "platform",
         "sign-in",
         "sign-out",
         "set-up",
@@ -59,15 +68,19 @@ _POLICY = (
 ROUTES: list[Route] = [
     route
     for page in (
+        docs,
         entrance,
         help_pages,
         portals,
         settings,
         messages,
+        held,
         people,
         keys,
         suppressions,
         history,
+        platform,
+        health,
     )
     for route in page.ROUTES
 ]
@@ -82,8 +95,8 @@ _STATUS: dict[type[LetterheadError], tuple[int, str]] = {
 }
 
 
-def build(office: Office) -> ASGIApp:
-    """The application of the pages."""
+def build(office: Office, document: Mapping[str, Any]) -> ASGIApp:
+    """The application of the pages; `document` is what OpenAPI says of the API."""
     static = StaticFiles(directory=str(resources.files("letterhead.web") / "static"))
     app = Starlette(
         routes=[*ROUTES, Mount("/static", static)],
@@ -94,6 +107,7 @@ def build(office: Office) -> ASGIApp:
         },
     )
     app.state.office = office
+    app.state.document = document
     return _Headers(app, secure=is_secure(office))
 
 

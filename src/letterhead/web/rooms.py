@@ -32,13 +32,19 @@ class Link:
 _SETTINGS = said("Portal Settings")
 _OF_PORTAL = (
     Room(said("Messages"), "messages", Right.MESSAGES),
+    Room(said("Held mail"), "held", Right.MESSAGES, when_held=True),
     Room(said("Email Settings"), "email-settings", Right.SEE_SETTINGS, _SETTINGS),
     Room(said("People"), "people", Right.MANAGE, _SETTINGS),
     Room(said("API keys"), "keys", Right.MANAGE, _SETTINGS),
     Room(said("Suppressions"), "suppressions", Right.MESSAGES, _SETTINGS),
     Room(said("History"), "history", Right.MANAGE, _SETTINGS),
 )
-_OF_OPERATORS = (Room(said("Portals"), "portals", Right.PLATFORM, said("Platform")),)
+_PLATFORM = said("Platform")
+_OF_OPERATORS = (
+    Room(said("Portals"), "portals", Right.PLATFORM, _PLATFORM),
+    Room(said("Platform route"), "platform", Right.PLATFORM, _PLATFORM),
+    Room(said("Health"), "health", Right.PLATFORM, _PLATFORM),
+)
 
 
 def links(visitor: Visitor, portal: Portal | None, path: str, *, held: bool) -> Sequence[Link]:

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.journeys.pages.desk import Desk
-from tests.running import Portal
+from tests.running import Platform, Portal
 from tests.servers import daemons
 
 _OPTIONS = (
@@ -59,6 +59,17 @@ def desk(hart: Portal, page: Page) -> Desk:
 def plain_desk(hart: Portal, plain: Page) -> Desk:
     """The same without JavaScript."""
     return Desk(hart, plain).enter()
+
+
+@pytest.fixture
+def operator(platform: Platform, hart: Portal, page: Page) -> Desk:
+    """The pages of a portal, before somebody who runs the service."""
+    email = f"op@{hart.slug}.test"
+    made = platform.command("user", "add", email, "--role", "operator")
+    page.goto(f"{platform.address}/password?token={made.partition('token=')[2].strip()}")
+    page.get_by_label("Password").fill("a good long sentence")
+    page.get_by_role("button", name="Save password").click()
+    return Desk(hart, page)
 
 
 @pytest.fixture(scope="session")

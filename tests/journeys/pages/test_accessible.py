@@ -10,8 +10,10 @@ from playwright.sync_api import Page, expect
 from letterhead.mail.portal import Scope
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
-from tests.journeys.settings import code_of
+from tests.journeys.settings import code_of, go_live_scripted
+from tests.running import Portal
 from tests.servers.postfix import Postfix
+from tests.servers.scripted import Scripted
 
 
 def violations(axe: Axe, page: Page) -> list[Any]:
@@ -47,6 +49,19 @@ def visit(desk: Desk) -> list[str]:
     ]
 
 
+def sweep(desk: Desk, axe: Axe, paths: list[str]) -> dict[str, Any]:
+    """What axe finds on pages, at each width; none of them needs sideways scrolling."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        for width in (1280, 640, 390):  # 640 is 1280 at 200 %
+            desk.page.set_viewport_size({"width": width, "height": 800})
+            desk.page.goto(path)
+            if broken := violations(axe, desk.page):
+                found[f"{path} {width}"] = broken
+            assert not is_too_wide(desk.page), (path, width)
+    return found
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_breaks_a_rule_or_needs_sideways_scrolling(
     desk: Desk, axe: Axe, theme: str, mail_server: Postfix
@@ -56,14 +71,7 @@ def test_no_page_breaks_a_rule_or_needs_sideways_scrolling(
         desk.press("Dark")
     assert desk.page.locator("html").get_attribute("data-bs-theme") == theme
 
-    found: dict[str, Any] = {}
-    for path in paths:
-        for width in (1280, 640, 390):  # 640 is 1280 at 200 %
-            desk.page.set_viewport_size({"width": width, "height": 800})
-            desk.page.goto(f"{desk.address}{path}")
-            if broken := violations(axe, desk.page):
-                found[f"{path} {width}"] = broken
-            assert not is_too_wide(desk.page), (path, width)
+    found = sweep(desk, axe, [f"{desk.address}{path}" for path in paths])
 
     assert not found, "\n".join(f"{where}: {broken}" for where, broken in found.items())
 
@@ -75,6 +83,40 @@ def test_the_guide_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:
     assert violations(axe, page) == []
     page.set_viewport_size({"width": 390, "height": 800})
     assert not is_too_wide(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_of_operators_breaks_a_rule(
+    operator: Desk, hart: Portal, axe: Axe, theme: str, server: Scripted
+) -> None:
+    go_live_scripted(hart, server)
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+    hart.wait_for(hart.send(message()), "held")
+    if theme == "dark":
+        operator.press("Dark")
+    at = hart.platform.address
+
+    found = sweep(operator, axe, [f"{operator.address}/{each}" for each in ("held", "leave")])
+    found |= sweep(operator, axe, [f"{at}/{each}" for each in ("portals", "platform", "health")])
+    operator.page.goto(f"{at}/health")
+    operator.press("Examine now")
+    expect(operator.page.get_by_role("status")).to_contain_text("database")
+    found |= {"examined": broken} if (broken := violations(axe, operator.page)) else {}
+    found |= sweep(operator, axe, [f"{at}/docs"])
+
+    assert not found, "\n".join(f"{where}: {broken}" for where, broken in found.items())
+
+
+def test_the_menu_of_a_small_screen_opens_without_a_script(hart: Portal, plain: Page) -> None:
+    desk = Desk(hart, plain).enter()
+    plain.set_viewport_size({"width": 390, "height": 800})
+    history = plain.get_by_role("link", name="History")
+    expect(history).to_be_hidden()
+
+    desk.press("Menu")
+    history.click()
+
+    expect(plain.get_by_role("heading", name="History")).to_be_visible()
 
 
 def test_signing_in_breaks_no_rule(page: Page, desk: Desk, axe: Axe) -> None:

@@ -21,7 +21,7 @@ async def issue(asked: Asked) -> Response:
     name = asked.form.get("name", "").strip()
     scopes = [each for each in Scope if asked.form.get(f"scope-{each.value}")]
     try:
-        async with asked.office.store.platform() as rows:
+        async with asked.office.store.platform(by=asked.visitor.email) as rows:
             made = await portals.issue_key(rows, asked.portal, name, scopes, now=asked.now)
     except Invalid as error:
         errors = Errors({each.field: each.message for each in error.problems})
@@ -31,7 +31,7 @@ async def issue(asked: Asked) -> Response:
 
 async def revoke(asked: Asked) -> Response:
     """Let a key open nothing any more."""
-    async with asked.office.store.platform() as rows:
+    async with asked.office.store.platform(by=asked.visitor.email) as rows:
         await portals.revoke_key(rows, asked.portal, numbered(asked, "key"), asked.now)
     return RedirectResponse(f"/portals/{asked.portal.slug}/keys", SEE_OTHER)
 

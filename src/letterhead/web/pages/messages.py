@@ -1,6 +1,9 @@
 """The log of messages: find, look, send again, cancel, resolve."""
 
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from letterhead.actions import messages
@@ -12,36 +15,42 @@ from letterhead.mail.outcome import Status
 from letterhead.mail.rights import Right
 from letterhead.mail.said import said, spoken
 from letterhead.store.messages import Found, Search
-from letterhead.web.access import SEE_OTHER, Asked, guarded
+from letterhead.web import table
+from letterhead.web.access import SEE_OTHER, Asked, guarded, hex_id
+from letterhead.web.chart import chart
 
 _PAGE = 50
+_DAYS = 30  # of the chart
 # What a stranger's HTML may: be looked at. No script, no form, nothing from anywhere.
 _CAGE = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
-_HEX = frozenset("0123456789abcdef")
 
 
 async def find(asked: Asked) -> Response:
-    """The newest messages first."""
-    query = asked.request.query_params
-    wanted = {each: query.get(each, "").strip() for each in ("status", "q", "since", "until")}
-    cursor = query.get("cursor", "")
-    search = Search(
-        status=Status(wanted["status"]) if wanted["status"] in set(Status) else None,
-        text=wanted["q"],
-        since=asked.speech.midnight(wanted["since"]),
-        until=asked.speech.midnight(wanted["until"], after=1),
-        before_id=cursor if cursor and _HEX.issuperset(cursor) else None,
-        limit=_PAGE + 1,
-    )
+    """The newest messages first, and how the last days went."""
+    search = replace(_search(asked), limit=_PAGE + 1)
     async with asked.office.store.look(asked.portal) as desk:
         held = await desk.connection.paused_since() is not None
         found = await desk.messages.find(search, held=held)
-    older = {**wanted, "cursor": found[_PAGE - 1].message.id} if len(found) > _PAGE else None
-    values = {"messages": found[:_PAGE], "held": held, "wanted": wanted, "older": older}
-    return asked.page("messages.html", {**values, "Status": Status, "Lane": Lane})
+        days = await desk.tally.days(asked.now, many=_DAYS)
+    wanted = _wanted(asked)
+    values = {**_pages(search, found), "held": held, "wanted": wanted, "chart": chart(days)}
+    filters = {name: value for name, value in wanted.items() if value}
+    return asked.page(
+        "messages.html", {**values, "filters": filters, "Status": Status, "Lane": Lane}
+    )
+
+
+async def export(asked: Asked) -> Response:
+    """What the same search finds, as a table for spreadsheets."""
+    name = f"{asked.portal.slug}-messages-{asked.now:%Y-%m-%d}.csv"
+    return StreamingResponse(
+        table.lines(asked.office.store, asked.portal, _search(asked)),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 async def look(asked: Asked) -> Response:
@@ -79,12 +88,40 @@ async def act(asked: Asked) -> Response:
 
 _PATH = "/portals/{slug}/messages"
 ROUTES = [
+    Route(f"{_PATH}.csv", guarded(Right.MESSAGES, export), methods=["GET"]),
     Route(_PATH, guarded(Right.MESSAGES, find), methods=["GET"]),
     Route(f"{_PATH}/{{id}}", guarded(Right.MESSAGES, look), methods=["GET"]),
     Route(f"{_PATH}/{{id}}/body", guarded(Right.BODIES, body), methods=["GET"]),
     Route(f"{_PATH}/{{id}}/frame", guarded(Right.BODIES, frame), methods=["GET"]),
     Route(f"{_PATH}/{{id}}/{{action}}", guarded(Right.SEND, act), methods=["POST"]),
 ]
+
+
+def _wanted(asked: Asked) -> Mapping[str, str]:
+    query = asked.request.query_params
+    return {each: query.get(each, "").strip() for each in ("status", "q", "since", "until")}
+
+
+def _search(asked: Asked) -> Search:
+    """What the filters say; one that means nothing is none."""
+    wanted, query = _wanted(asked), asked.request.query_params
+    return Search(
+        status=Status(wanted["status"]) if wanted["status"] in set(Status) else None,
+        text=wanted["q"],
+        since=asked.speech.midnight(wanted["since"]),
+        until=asked.speech.midnight(wanted["until"], after=1),
+        before_id=hex_id(query.get("cursor", "")) or None,
+        after_id=hex_id(query.get("newer", "")) or None,
+    )
+
+
+def _pages(search: Search, found: Sequence[Found]) -> Mapping[str, object]:
+    """One page of what was found (one more than fits was asked for), and what is beside it."""
+    more, back = len(found) > _PAGE, search.after_id is not None
+    shown = found[-_PAGE:] if back else found[:_PAGE]
+    older = shown[-1].message.id if shown and (more or back) else ""
+    newer = shown[0].message.id if shown and (more if back else search.before_id) else ""
+    return {"messages": shown, "older": older, "newer": newer}
 
 
 async def _cancel(asked: Asked) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from letterhead.actions import held, people, settings
+from letterhead.actions import people, settings
 from letterhead.actions.domains import filled_by, filled_for
 from letterhead.errors import Invalid, LetterheadError, NotFound, Problem
 from letterhead.mail.gate import Check, State, Step
@@ -113,16 +113,6 @@ async def resume(asked: Asked) -> None:
     _wake(asked)
 
 
-async def release(asked: Asked) -> None:
-    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
-        await held.release(desk, None, asked.now)
-    _wake(asked)
-
-
-async def discard(asked: Asked) -> None:
-    await held.discard(asked.office.store, asked.portal, None, asked.now, by=asked.visitor.email)
-
-
 async def fall_back(asked: Asked) -> None:
     async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         await settings.fall_back(desk, asked.now, enabled=bool(asked.form.get("fallback")))
@@ -140,8 +130,6 @@ ACTIONS: Mapping[str, tuple[Action, Right, str]] = {
     "switch-on": (switch_on, Right.SWITCH, "switch"),
     "switch-back": (switch_back, Right.SWITCH, "switch"),
     "resume": (resume, Right.EDIT_SETTINGS, "held"),
-    "release": (release, Right.SWITCH, "held"),
-    "discard": (discard, Right.SWITCH, "held"),
     "fallback": (fall_back, Right.SWITCH, "held"),
 }
 
