@@ -14,6 +14,7 @@ from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
+    *("portal export", "portal delete"),
     *("user add", "key create", "check-domain", "explain-reply", "rotate-key", "demo", "send"),
 ]
 
@@ -50,11 +51,32 @@ def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
     assert [each.code for each in (added, key, platform, person, listed)] == [0] * 5
 
 
+def test_a_portal_is_exported_and_deleted(tmp_path: Path) -> None:
+    Done(tmp_path, "portal", "add", "hart", "Hart & Co")
+    key = Done(tmp_path, "key", "create", "--portal", "hart")
+    Done(tmp_path, "user", "add", "anna@hart.test", "--role", "admin", "--portal", "hart")
+
+    exported = Done(tmp_path, "portal", "export", "hart")
+    deleted = Done(tmp_path, "portal", "delete", "hart", "--yes", "--json")
+    shown = Done(tmp_path, "portal", "show", "hart")
+    again = Done(tmp_path, "portal", "add", "hart", "Hart & Co")
+
+    rows = [json.loads(each) for each in exported.out.splitlines()]
+    assert rows[0] == {**rows[0], "table": "portal", "slug": "hart", "name": "Hart & Co"}
+    assert "anna@hart.test" in [each.get("email") for each in rows]
+    assert key.out.strip() not in exported.out
+    assert json.loads(deleted.out) == [{"slug": "hart", "discarded": 0}]
+    assert (shown.code, again.code) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
         (["portal", "add", "Not A Slug", "x"], 2, "slug"),
         (["portal", "show", "nobody"], 1, "no such portal"),
+        (["portal", "export", "nobody"], 1, "no such portal"),
+        (["portal", "delete", "hart"], 2, "--yes"),
+        (["portal", "delete", "nobody", "--yes"], 1, "no such portal"),
         (["key", "create"], 2, "--platform"),
         (["key", "create", "--portal", "nobody"], 1, "no such portal"),
         (["user", "add", "nobody", "--role", "operator"], 2, "email"),

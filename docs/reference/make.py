@@ -35,6 +35,8 @@ COMMANDS = (
     "portal add",
     "portal list",
     "portal show",
+    "portal export",
+    "portal delete",
     "user add",
     "key create",
     "check-domain",

@@ -16,6 +16,8 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("POST", "/v1/portals"): None,
     ("GET", "/v1/portals"): Scope.READ,
     ("GET", "/v1/portals/{slug}"): Scope.READ,
+    ("DELETE", "/v1/portals/{slug}"): None,
+    ("GET", "/v1/portals/{slug}/export"): None,
     ("PUT", "/v1/portals/{slug}/submission"): Scope.SETTINGS,
     ("POST", "/v1/portals/{slug}/keys"): None,
     ("GET", "/v1/portals/{slug}/keys"): None,

@@ -117,7 +117,7 @@ async def test_an_upgrade_counts_what_is_in_the_log(
     async with database.accept() as writing:
         await writing.execute(delete(tally))
 
-    await asyncio.to_thread(command.downgrade, config, "0014")
+    await asyncio.to_thread(command.downgrade, config, "0015")
     await database.migrate()
 
     assert await days(store, portal) == before == [(2, 0, 0), (0, 1, 0)]
