@@ -13,7 +13,8 @@ from letterhead.mail.ses import Access, SesRoute
 from letterhead.mail.settings import OwnSettings
 from letterhead.store.settings import destination
 from letterhead.store.vault import Vault
-from letterhead.transports.aws import Aws, demand_region
+from letterhead.transports.aws import Aws
+from letterhead.transports.aws_regions import demand_region
 from letterhead.transports.choose import Ways
 from letterhead.transports.ses import Sending, SesTransport, Stages
 

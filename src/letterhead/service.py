@@ -55,7 +55,7 @@ from letterhead.store.store import Store
 from letterhead.store.vault import Vault
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
-from letterhead.transports.aws import regions as aws_regions
+from letterhead.transports.aws_regions import regions as aws_regions
 from letterhead.transports.identities import SesIdentities
 from letterhead.web import app as web
 

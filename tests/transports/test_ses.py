@@ -21,7 +21,8 @@ from letterhead.mail.settings import SES, KeepPassword, SesSettings
 from letterhead.store.database import Database
 from letterhead.store.store import Store
 from letterhead.store.vault import Vault
-from letterhead.transports.aws import Aws, regions
+from letterhead.transports.aws import Aws
+from letterhead.transports.aws_regions import regions
 from letterhead.transports.base import Passed
 from letterhead.transports.identities import SesIdentities, Wish
 from letterhead.transports.ses import Sending, SesTransport, Stages
@@ -282,7 +283,7 @@ def test_regions_come_from_botocore_with_their_words() -> None:
 
 # Identities
 
-HART = Wish(access=OPERATOR, name="cloudy.test", tenant="lh-hart")
+HART = Wish(access=OPERATOR, name="cloudy.test", owner="hart", tenant="lh-hart")
 
 
 async def test_an_identity_is_made_once_and_adopted_by_who_comes_later(
@@ -291,9 +292,11 @@ async def test_an_identity_is_made_once_and_adopted_by_who_comes_later(
     made = await SesIdentities(aws).look(HART, known=None)
     assert not isinstance(made, Reply | Break)
     again = await SesIdentities(aws).look(HART, known=made)
-    later = await SesIdentities(aws).look(replace(HART, tenant="lh-other"), known=None)
+    unkept = await SesIdentities(aws).look(HART, known=None)  # two looked at once
+    other = replace(HART, owner="other", tenant="lh-other")
+    later = await SesIdentities(aws).look(other, known=None)
 
-    for found, adopted in ((made, False), (again, False), (later, True)):
+    for found, adopted in ((made, False), (again, False), (unkept, False), (later, True)):
         assert not isinstance(found, Reply | Break)
         assert found.adopted is adopted
         assert found.hosted_zone == ses.ZONE

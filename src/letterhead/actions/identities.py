@@ -105,6 +105,7 @@ class Identities:
         wish = Wish(
             access=asked,
             name=settings.identity_name,
+            owner=portal.slug,
             mail_from=settings.mail_from,
             tenant=identity.tenant(portal.slug) if shared else "",
             configuration_set=self.configuration_set if shared else "",

@@ -27,7 +27,7 @@ class Office:
     trial: Trial
     domains: DomainCheck
     identities: Identities
-    regions: Callable[[], Mapping[str, Region]]  # of Amazon SES; slow at first
+    regions: Callable[[], Mapping[str, Region]]  # of Amazon SES
     ownership: Ownership
     wake: Callable[[LaneKey], None]
     ports: Ports

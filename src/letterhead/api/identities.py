@@ -1,6 +1,5 @@
 """The identity at Amazon SES, and where SES is."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -22,7 +21,7 @@ async def regions(
     office: OfficeOf, _asking: Annotated[Principal, Depends(allow(Scope.READ))]
 ) -> show.Json:
     """The regions that have Amazon SES, each with its SMTP server for who prefers type smtp."""
-    found = await asyncio.to_thread(office.regions)
+    found = office.regions()
     return {
         "items": [show.region(each) for each in found.values()],
         "next_cursor": None,

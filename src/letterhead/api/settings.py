@@ -1,6 +1,5 @@
 """Email Settings: look, save, test, confirm, switch on and back."""
 
-import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
@@ -202,7 +201,7 @@ async def _save_ses(office: Office, portal: Portal, raw: bytes) -> None:
     body, problems = parse(raw, SesBody)
     draft = SesSettings(**body.model_dump(exclude={"type", "secret_access_key"}))
     edit = settings.SesEdit(draft, _edit(body, "secret_access_key"), problems)
-    regions = await asyncio.to_thread(office.regions)
+    regions = office.regions()
     async with office.store.portal(portal) as desk:
         await settings.save_ses(desk, edit, office.clock(), regions=regions)
 

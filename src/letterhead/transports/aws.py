@@ -8,13 +8,11 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
 from letterhead.egress import Egress
-from letterhead.errors import Misconfigured
-from letterhead.mail.ses import Access, Region
+from letterhead.mail.ses import Access
 
 SES = "sesv2"
 _LIBRARY = "letterhead.transports.aws_client"
@@ -103,17 +101,3 @@ class Aws:
         library = await asyncio.to_thread(import_module, _LIBRARY)
         client: Client = await library.opened(SES, access, self._egress, self._tls)
         return client
-
-
-@cache
-def regions() -> Mapping[str, Region]:
-    """The regions that have Amazon SES, by name; from botocore's data, so slow at first."""
-    found: Mapping[str, Region] = import_module("letterhead.transports.aws_regions").regions()
-    return found
-
-
-def demand_region(name: str) -> str:
-    """Refuse a region that has no Amazon SES."""
-    if name not in regions():
-        raise Misconfigured(f"LETTERHEAD_DEFAULT_ROUTE: Amazon SES is not in a region {name!r}.")
-    return name

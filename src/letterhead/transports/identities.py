@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from letterhead.mail.identity import Identity, Quota
 from letterhead.mail.reply import Answer
-from letterhead.mail.ses import Access
+from letterhead.mail.ses import TAG_PORTAL, Access
 from letterhead.transports.aws import Aws, Client
 from letterhead.transports.session import Declined
 
@@ -24,6 +24,7 @@ class Wish:
 
     access: Access
     name: str
+    owner: str  # the portal's slug, with which what is made for it is marked
     mail_from: str = ""
     tenant: str = ""
     configuration_set: str = ""
@@ -71,7 +72,6 @@ class _Look:
     async def found(self, client: Client) -> Identity:
         wish = self._wish
         there = await _get(client, wish)
-        adopted = self._known.adopted if self._known else there is not None
         if there is None:
             await _make(client, wish)
             there = await client.call("get_email_identity", wish.path)
@@ -79,7 +79,7 @@ class _Look:
             await _set_mail_from(client, wish)
             there = await client.call("get_email_identity", wish.path)
         tenant = await self._tenant(client)
-        return _identity(wish, there, await _quota(client), tenant=tenant, adopted=adopted)
+        return _identity(wish, there, await _quota(client), tenant=tenant)
 
     async def _tenant(self, client: Client) -> str:
         """The portal's tenant, with the identity in it; none where the region has none."""
@@ -107,7 +107,12 @@ async def _get(client: Client, wish: Wish) -> Mapping[str, Any] | None:
 async def _make(client: Client, wish: Wish) -> None:
     """Make it, with keys of 2048 bits for a domain; somebody may have been quicker."""
     keys = {} if "@" in wish.name else {"DkimSigningAttributes": _LONG_KEYS}
-    await _once(client, "create_email_identity", {**wish.path, **keys})
+    await _once(client, "create_email_identity", {**wish.path, **keys, "Tags": [_mark(wish)]})
+
+
+def _mark(wish: Wish) -> Mapping[str, str]:
+    """By which an identity says for whom it was made, however many looked at once."""
+    return {"Key": TAG_PORTAL, "Value": wish.owner}
 
 
 async def _set_mail_from(client: Client, wish: Wish) -> None:
@@ -181,7 +186,7 @@ def _mail_from(there: Mapping[str, Any]) -> str:
 
 
 def _identity(
-    wish: Wish, there: Mapping[str, Any], quota: Quota | None, *, tenant: str, adopted: bool
+    wish: Wish, there: Mapping[str, Any], quota: Quota | None, *, tenant: str
 ) -> Identity:
     dkim = there.get("DkimAttributes", {})
     return Identity(
@@ -196,6 +201,6 @@ def _identity(
         mail_from=_mail_from(there),
         mail_from_status=str(there.get("MailFromAttributes", {}).get("MailFromDomainStatus", "")),
         tenant=tenant,
-        adopted=adopted,
+        adopted=_mark(wish) not in there.get("Tags", ()),
         quota=quota,
     )

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from letterhead.actions.settings import SmtpEdit
+from letterhead.actions.settings import SesEdit, SmtpEdit
 from letterhead.errors import Problem
 from letterhead.mail.prefill import is_our_port, is_ours
 from letterhead.mail.providers import Filled
 from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import (
+    SES,
+    Account,
     DefaultSettings,
     KeepPassword,
     PasswordEdit,
@@ -18,14 +20,24 @@ from letterhead.mail.settings import (
     Settings,
     SmtpSettings,
     Type,
+    Verifies,
     apply_relay_rule,
 )
 
 _TEXTS = ("provider", "server", "port", "login", "from_name", "from_address", "copy_to", "reply_to")
+_OF_AWS = ("region", "identity", "mail_from", "account", "role_arn", "access_key_id")
 _LONG = 6  # digits that no port has
 _OF_DEFAULT = ("type", "from_name", "copy_to", "reply_to")
 _OF_SMTP = ("type", *_TEXTS[:-1], "allow_ssl")
-_BLANK = {"type": Type.DEFAULT.value, **dict.fromkeys(_TEXTS, ""), "allow_ssl": "on"}
+_OF_SES = ("type", "from_name", "from_address", "copy_to", *_OF_AWS)
+_OF_ACCOUNT = {"role_arn": Account.ROLE, "access_key_id": Account.KEYS}  # whose field it is
+_USUAL = {"identity": Verifies.DOMAIN.value, "account": Account.OPERATOR.value}
+_BLANK = {
+    "type": Type.DEFAULT.value,
+    **dict.fromkeys((*_TEXTS, *_OF_AWS), ""),
+    **_USUAL,
+    "allow_ssl": "on",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +53,19 @@ class Form:
         return self.values["type"] == Type.SMTP.value
 
     @property
+    def provider(self) -> str:
+        """Whose page of the guide helps."""
+        return SES if self.is_ses else self.values["provider"]
+
+    @property
+    def is_ses(self) -> bool:
+        return self.values["type"] == Type.SES.value
+
+    @property
+    def is_default(self) -> bool:
+        return self.values["type"] == Type.DEFAULT.value
+
+    @property
     def typed(self) -> SmtpSettings:
         """The settings as far as they can be read, with what the relay's rule makes of them."""
         draft = self.smtp().draft
@@ -49,11 +74,11 @@ class Form:
 
     @property
     def edits_password(self) -> bool:
-        return self.is_smtp and (bool(self.password) or self.removes_password)
+        return not self.is_default and (bool(self.password) or self.removes_password)
 
     def same_as(self, other: "Form") -> bool:
         """Whether nothing is typed that is not saved."""
-        fields = _OF_SMTP if self.is_smtp else _OF_DEFAULT
+        fields = _OF_SES if self.is_ses else _OF_SMTP if self.is_smtp else _OF_DEFAULT
         return not self.edits_password and all(
             self.values[each].strip() == other.values[each] for each in fields
         )
@@ -82,6 +107,14 @@ class Form:
         unread = () if readable else (Problem("port", "invalid", message),)
         return SmtpEdit(draft, self._password_edit(), unread)
 
+    def ses(self) -> SesEdit:
+        """The settings of type AWS as typed; fields of another account are hidden, and empty."""
+        text = {each: self.values[each].strip() for each in _OF_SES[1:]}
+        for name, account in _OF_ACCOUNT.items():
+            text[name] = text[name] if text["account"] == account else ""
+        draft = SesSettings(**text)  # type: ignore[arg-type] # texts only
+        return SesEdit(draft, self._password_edit())
+
     def filled(self, found: Filled, *, anyway: bool) -> "Form":
         """Fill in server and port of a provider, unless a person typed others."""
         values = {**self.values, "type": Type.SMTP.value, "provider": found.provider.key}
@@ -99,12 +132,14 @@ class Form:
 
 def posted(form: Mapping[str, str]) -> Form:
     """What was typed."""
-    texts = {each: form.get(each, "") for each in _TEXTS}
-    kind = Type.SMTP if form.get("type") == Type.SMTP.value else Type.DEFAULT
+    texts = {each: form.get(each, _USUAL.get(each, "")) for each in (*_TEXTS, *_OF_AWS)}
+    named = form.get("type", "")
+    kind = Type(named) if named in set(Type) else Type.DEFAULT
     checked = "on" if form.get("allow_ssl") else ""
+    secret = "secret_access_key" if kind is Type.SES else "password"
     return Form(
         values={**texts, "type": kind.value, "allow_ssl": checked},
-        password=Secret(form.get("password", "")),
+        password=Secret(form.get(secret, "")),
         removes_password=bool(form.get("remove_password")),
     )
 
@@ -116,8 +151,8 @@ def of(settings: Settings) -> Form:
             own = {"from_name": settings.from_name, "reply_to": settings.reply_to}
             return Form(values={**_BLANK, **own, "copy_to": settings.copy_to})
         case SesSettings():
-            own = {"from_name": settings.from_name, "from_address": settings.from_address}
-            return Form(values={**_BLANK, **own, "copy_to": settings.copy_to})
+            own = {each: str(getattr(settings, each)) for each in _OF_SES[1:]}
+            return Form(values={**_BLANK, **own, "type": Type.SES.value})
         case SmtpSettings():
             own = {each: str(getattr(settings, each)) for each in _OF_SMTP[1:-1]}
             checked = "on" if settings.allow_ssl else ""

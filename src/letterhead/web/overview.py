@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from letterhead.actions.settings import Overview
-from letterhead.mail import faults
+from letterhead.mail import faults, identity
 from letterhead.mail.gate import Step
 from letterhead.mail.providers import MAILBOX_OF_RELAY, PROVIDERS, RELAY, RELAY_SUFFIXES, of_domain
 from letterhead.mail.sender import from_name, sender
-from letterhead.mail.settings import RELAY_PORT, Settings, SmtpSettings, Type
+from letterhead.mail.settings import RELAY_PORT, SesSettings, Settings, SmtpSettings, Type
 from letterhead.mail.standing import next_step, standing
 from letterhead.web import render
 from letterhead.web.access import Asked
@@ -31,6 +31,7 @@ def shown(asked: Asked, found: Overview, record: Mapping[str, Any] | None) -> di
         "step": next_step(found.checklist),
         "fault": faults.by_code(proof.fault) if proof and proof.fault else None,
         "trouble_fault": faults.by_code(found.trouble.fault) if found.trouble else None,
+        **_at_ses(found, edited.settings),
         "issues": _has_issues(edited.dns),
         "other_way": _other_way(found),
         "live_from": _seen_by_clients(asked, found.live.settings),
@@ -83,6 +84,18 @@ def _other_way(found: Overview) -> str:
 def _seen_by_clients(asked: Asked, settings: Settings) -> Any:  # noqa: ANN401 - a Sender
     name = from_name(settings, asked=None, portal_name=asked.portal.name)
     return sender(settings, asked.office.platform, name=name, reply_to=())
+
+
+def _at_ses(found: Overview, settings: Settings) -> Mapping[str, Any]:
+    """What Amazon SES said, in words, and the records that it wants."""
+    look = found.identity
+    if look is None or not isinstance(settings, SesSettings):
+        return {}
+    return {
+        "identity_words": identity.detail(look.found, settings),
+        "identity_fault": faults.by_code(look.fault) if look.fault else None,
+        "identity_records": identity.records(look.found) if look.found else (),
+    }
 
 
 def _for_dns(asked: Asked, settings: Settings, values: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from letterhead.actions.office import Office
 from letterhead.errors import NotFound
 from letterhead.mail.said import said
+from letterhead.mail.settings import SES
 from letterhead.web import render
 from letterhead.web.access import open_to_all, outside
 
@@ -22,6 +23,7 @@ _OF_PROVIDER = {
     "microsoft365_relay": "office-365-relay",
     "gmail": "gmail",
     "zoho": "zoho",
+    SES: "amazon-ses",
 }
 PAGES = frozenset(
     {

@@ -38,10 +38,13 @@ async def save(asked: Asked) -> Response:
     """Keep the next version; what was typed stays in the form where something is wrong."""
     form = forms.posted(asked.form)
     office = asked.office
+    regions = office.regions()
     try:
         async with office.store.portal(asked.portal, by=asked.visitor.email) as desk:
             if form.is_smtp:
                 await settings.save_smtp(desk, form.smtp(), asked.now, ports=office.ports)
+            elif form.is_ses:
+                await settings.save_ses(desk, form.ses(), asked.now, regions=regions)
             else:
                 await settings.save_default(desk, form.default(), asked.now)
     except Invalid as error:
@@ -72,6 +75,14 @@ async def test(asked: Asked) -> None:
 
 async def check_dns(asked: Asked) -> None:
     await asked.office.domains.run(asked.portal, asked.now)
+
+
+async def verify_again(asked: Asked) -> None:
+    await asked.office.identities.verify_again(asked.portal, asked.now)
+
+
+async def remove_identity(asked: Asked) -> None:
+    await asked.office.identities.remove(asked.portal)
 
 
 async def confirm(asked: Asked) -> None:
@@ -123,6 +134,8 @@ async def fall_back(asked: Asked) -> None:
 ACTIONS: Mapping[str, tuple[Action, Right, str]] = {
     "test": (test, Right.EDIT_SETTINGS, "test"),
     "check-dns": (check_dns, Right.EDIT_SETTINGS, "dns"),
+    "verify-again": (verify_again, Right.EDIT_SETTINGS, "dns"),
+    "remove-identity": (remove_identity, Right.EDIT_SETTINGS, "dns"),
     "confirm": (confirm, Right.EDIT_SETTINGS, "test"),
     "find-record": (find_record, Right.EDIT_SETTINGS, "domain"),
     "send-code": (send_code, Right.EDIT_SETTINGS, "domain"),
@@ -222,7 +235,8 @@ async def _page(
         "code": asked.request.query_params.get("code", "")[:CODE_DIGITS],
         "passes": await _passes(asked),
         "new_pass": more.get("new_pass"),
-        "help_page": help_of((form or saved).values["provider"]),
+        "regions": asked.office.regions(),
+        "help_page": help_of((form or saved).provider),
         **overview.shown(asked, found, await _record(asked, found.checklist)),
     }
     return asked.page("email-settings.html", values, more.get("status", 200))
