@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from letterhead.demo.stand import end, said_in, start_service
+from letterhead.demo.stand import end, said_in, start_service, trust
 from letterhead.mail.portal import Scope
 
 KEY = "a-platform-key-of-the-tests"
@@ -38,8 +38,12 @@ class Platform:
         self.log = self.folder / f"log-{time.monotonic_ns()}"
         self.process, self.address = start_service(self._settings, self.log, self._command)
         self.said = said_in(self.log)
+        self.trust = trust(self._settings)
         self.http = httpx.Client(
-            base_url=self.address, headers={"Authorization": f"Bearer {KEY}"}, timeout=60
+            base_url=self.address,
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=60,
+            verify=self.trust,
         )
 
     def stop(self) -> None:

@@ -14,8 +14,8 @@ from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
-    *("portal export", "portal delete"),
-    *("user add", "key create", "check-domain", "explain-reply", "rotate-key", "demo", "send"),
+    *("portal export", "portal delete", "user add", "user reset", "key create", "send"),
+    *("check-domain", "explain-reply", "rotate-key", "demo"),
 ]
 
 
@@ -81,6 +81,7 @@ def test_a_portal_is_exported_and_deleted(tmp_path: Path) -> None:
         (["key", "create", "--portal", "nobody"], 1, "no such portal"),
         (["user", "add", "nobody", "--role", "operator"], 2, "email"),
         (["user", "add", "a@b.co", "--role", "admin"], 2, "portal"),
+        (["user", "reset", "nobody@hart.test"], 1, "nobody with this address"),
         (["explain-reply", "hello"], 2, "code"),
         (["explain-reply", ""], 2, "code"),
         (["explain-reply", "--provider", "x", "535 no"], 2, "provider"),

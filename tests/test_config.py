@@ -71,6 +71,14 @@ def test_the_platform_s_own_route_by_ses() -> None:
         ("LETTERHEAD_LISTEN", "127.0.0.1:99999"),
         ("LETTERHEAD_DATABASE_URL", "mysql://db/letterhead"),
         ("LETTERHEAD_PUBLIC_URL", "mail.example.com"),
+        ("LETTERHEAD_TLS_CERT_FILE", "/does/not/exist"),
+        ("LETTERHEAD_TRUSTED_PROXIES", "proxy.desk.test"),
+        ("LETTERHEAD_FRAME_ANCESTORS", "app.desk.test"),
+        ("LETTERHEAD_OIDC_ISSUER", "http://login.desk.test"),
+        ("LETTERHEAD_OIDC_ISSUER", "login.desk.test"),
+        ("LETTERHEAD_OIDC_CLIENT_SECRET_FILE", "/does/not/exist"),
+        ("LETTERHEAD_FRAME_ANCESTORS", "https://app.desk.test/path"),
+        ("LETTERHEAD_FRAME_ANCESTORS", "https://a.test;script-src"),
         ("LETTERHEAD_DEFAULT_ROUTE", "http://smtp.test"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://user@smtp.test"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test:99999"),
@@ -120,3 +128,43 @@ def test_days_of_keeping() -> None:
     assert config.keep_bodies == timedelta(days=3)
     assert config.keep_messages is None
     assert config.keep_captured == timedelta(days=30)
+
+
+def test_proxies_and_sites_are_lists() -> None:
+    config = read(
+        {
+            "LETTERHEAD_TRUSTED_PROXIES": "10.0.0.1, fd00::/8",
+            "LETTERHEAD_FRAME_ANCESTORS": "https://app.desk.test, https://*.desk.test:8443",
+        }
+    )
+
+    assert config.trusted_proxies == ("10.0.0.1", "fd00::/8")
+    assert config.frame_ancestors == ("https://app.desk.test", "https://*.desk.test:8443")
+
+
+def test_with_a_certificate_the_address_is_one_of_tls() -> None:
+    files = dict.fromkeys(("LETTERHEAD_TLS_CERT_FILE", "LETTERHEAD_TLS_KEY_FILE"), __file__)
+
+    config = read(files)
+
+    assert config.public_url == "https://127.0.0.1:8025"
+    assert config.tls == (Path(__file__), Path(__file__))
+
+
+def test_an_identity_provider_is_named_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from a file\n", "utf-8")
+    given = {
+        "LETTERHEAD_OIDC_ISSUER": "https://login.desk.test/realm",
+        "LETTERHEAD_OIDC_CLIENT_ID": "letterhead",
+        "LETTERHEAD_OIDC_CLIENT_SECRET_FILE": str(file),
+    }
+
+    found = read(given).identity
+
+    assert found is not None
+    assert (found.client_secret, found.name) == (Secret("from a file"), "login.desk.test")
+    for missing in given:
+        rest = {name: value for name, value in given.items() if name != missing}
+        with pytest.raises(Misconfigured, match=missing.removesuffix("_FILE")):
+            read(rest)

@@ -38,6 +38,7 @@ COMMANDS = (
     "portal export",
     "portal delete",
     "user add",
+    "user reset",
     "key create",
     "check-domain",
     "explain-reply",

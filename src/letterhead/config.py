@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from letterhead import egress
 from letterhead.errors import Misconfigured
+from letterhead.identity import Registration
 from letterhead.mail import address, ses
 from letterhead.mail.limits import Limits
 from letterhead.mail.notice import Texts
@@ -22,6 +23,8 @@ from letterhead.mail.ses import SesRoute
 T = TypeVar("T")
 
 KEY_LENGTH = 20  # characters of a key that the operator chose
+
+_SITE = re.compile(r"https?://(?:\*\.)?[a-z0-9][a-z0-9.-]*(?::\d{1,5})?")
 
 DAYS_LIMIT = 36_500
 TEXT_LIMIT = 1_000
@@ -46,6 +49,9 @@ class Config:
     secret_keys: tuple[Secret, ...]  # of the environment; empty: they are in the file
     secret_keys_file: Path
     listen: tuple[str, int]
+    trusted_proxies: tuple[str, ...]  # whose X-Forwarded-For and -Proto are believed
+    frame_ancestors: tuple[str, ...]
+    identity: Registration | None  # of people who sign in elsewhere
     public_url: str
     submission_listen: tuple[str, int] | None  # None: off
     submission_chosen: bool  # whether the operator said so
@@ -75,17 +81,22 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
     data_dir = Path(given.get("LETTERHEAD_DATA_DIR") or "var").absolute()
     listen = _variable(given, "LETTERHEAD_LISTEN", "127.0.0.1:8025", _endpoint)
     default_route = _variable(given, "LETTERHEAD_DEFAULT_ROUTE", "capture:", _route)
+    tls = _tls(given)
+    at = _address_of(listen, "https" if tls else "http")
     return Config(
         data_dir=data_dir,
         database_url=_variable(given, "LETTERHEAD_DATABASE_URL", "", _database(data_dir)),
         secret_keys=_secret_keys(given),
         secret_keys_file=_file(given, "LETTERHEAD_SECRET_KEYS_FILE") or data_dir / "secret.key",
         listen=listen,
-        public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", _address_of(listen), _public_url),
         submission_listen=_door(given, "LETTERHEAD_SUBMISSION_LISTEN", "127.0.0.1:8587"),
         submission_chosen="LETTERHEAD_SUBMISSION_LISTEN" in given,
         submissions_listen=_door(given, "LETTERHEAD_SUBMISSIONS_LISTEN", ""),
-        tls=_tls(given),
+        tls=tls,
+        trusted_proxies=_variable(given, "LETTERHEAD_TRUSTED_PROXIES", "", _addresses),
+        frame_ancestors=_variable(given, "LETTERHEAD_FRAME_ANCESTORS", "", _sites),
+        identity=_identity(given),
+        public_url=_variable(given, "LETTERHEAD_PUBLIC_URL", at, _public_url),
         default_route=default_route[0],
         default_limits=default_route[1],
         default_from=_variable(
@@ -147,9 +158,9 @@ def _tls(given: Mapping[str, str]) -> tuple[Path, Path] | None:
     return None
 
 
-def _address_of(listen: tuple[str, int]) -> str:
+def _address_of(listen: tuple[str, int], scheme: str) -> str:
     host, port = listen
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _database(data_dir: Path) -> Callable[[str], str]:
@@ -176,6 +187,49 @@ def _configuration_set(text: str) -> str:
     if text and not _SET.fullmatch(text):
         raise ValueError("a configuration set has up to 64 letters, digits, dashes, underscores.")
     return text
+
+
+def _identity(given: Mapping[str, str]) -> Registration | None:
+    """Read how we are known to an identity provider: all of it, or nothing."""
+    secret = _secret(given, "LETTERHEAD_OIDC_CLIENT_SECRET", "LETTERHEAD_OIDC_CLIENT_SECRET_FILE")
+    needed = {
+        "LETTERHEAD_OIDC_ISSUER": _variable(given, "LETTERHEAD_OIDC_ISSUER", "", _issuer),
+        "LETTERHEAD_OIDC_CLIENT_ID": given.get("LETTERHEAD_OIDC_CLIENT_ID", ""),
+        "LETTERHEAD_OIDC_CLIENT_SECRET": secret,
+    }
+    missing = [name for name, value in needed.items() if not value]
+    if len(missing) == len(needed):
+        return None
+    if missing:
+        raise Misconfigured(f"{missing[0]}: sign-in by OpenID Connect needs it, too.")
+    issuer, client_id, _ = needed.values()
+    name = _variable(given, "LETTERHEAD_OIDC_NAME", urlsplit(issuer).netloc, _name)
+    return Registration(issuer=issuer, client_id=client_id, client_secret=Secret(secret), name=name)
+
+
+def _secret(given: Mapping[str, str], name: str, file_name: str) -> str:
+    """Read a secret from the environment, or from a file that the environment names."""
+    file = _file(given, file_name)
+    return file.read_text("utf-8").strip() if file else given.get(name, "")
+
+
+def _issuer(text: str) -> str:
+    parts = urlsplit(text)
+    is_safe = parts.scheme == "https" or (
+        parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    )
+    if text and (not is_safe or not parts.hostname or parts.query or parts.fragment):
+        raise ValueError(f"{text!r} is not an address like https://login.example.com.")
+    return text
+
+
+def _sites(text: str) -> tuple[str, ...]:
+    """Read sites as Content-Security-Policy writes them (CSP Level 3, section 2.3.1)."""
+    found = tuple(text.replace(",", " ").split())
+    for each in found:
+        if not _SITE.fullmatch(each):
+            raise ValueError(f"{each!r} is not a site like https://app.example.com.")
+    return found
 
 
 def _route(text: str) -> tuple[Server | SesRoute | None, Limits]:

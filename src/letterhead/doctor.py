@@ -59,9 +59,9 @@ async def _key(config: Config) -> tuple[str, str]:
     if locked:
         return (
             "fault",
-            f"The stored passwords of these portals cannot be opened: {', '.join(locked)}.",
+            f"What is stored of these portals and people cannot be opened: {', '.join(locked)}.",
         )
-    return "ok", "Every stored password can be opened."
+    return "ok", "Every stored secret can be opened."
 
 
 async def _certificates(config: Config) -> tuple[str, str]:
@@ -105,6 +105,14 @@ async def _ses(config: Config, route: SesRoute) -> tuple[str, str]:
     return "fault", f"{fault.title}. {fault.steps[0]}"
 
 
+async def _identity(config: Config) -> tuple[str, str]:
+    provider = outward.identity(config)
+    if provider is None:
+        return "ok", "None is named: people sign in by passwords."
+    await provider.look()
+    return "ok", f"{provider.name} answers."
+
+
 async def _dns(config: Config) -> tuple[str, str]:
     try:
         await outward.egress(config).resolve(_LISTENS_AT_25, port=25)
@@ -132,6 +140,7 @@ _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingP
         "certificates": _certificates,
         "own certificate": _own_certificate,
         "platform route": _platform_route,
+        "identity provider": _identity,
         "dns": _dns,
         "port 25": _port_25,
     }

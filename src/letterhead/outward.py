@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from letterhead.config import Config
 from letterhead.egress import Egress, tls_context
+from letterhead.identity import Identity
 from letterhead.mail.letter import Route
 from letterhead.mail.reply import Answer
 from letterhead.mail.secret import Secret
@@ -75,3 +76,10 @@ def ehlo(config: Config) -> str:
     if address.is_unspecified:
         return "localhost"
     return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"  # noqa: PLR2004
+
+
+def identity(config: Config) -> Identity | None:
+    """The identity provider, if the operator has named one."""
+    if config.identity is None:
+        return None
+    return Identity(config.identity, egress(config), tls_context(config.ca_file))

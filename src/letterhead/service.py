@@ -2,11 +2,11 @@
 
 import asyncio
 import ipaddress
-import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,12 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from letterhead import config as configuration
+from letterhead import doors, outward, working
 from letterhead import listening as sockets
-from letterhead import outward, working
 from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
 from letterhead.actions.identities import Identities
@@ -35,6 +34,7 @@ from letterhead.delivery.following import Following
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.delivery.settling import Settler
 from letterhead.dns import Dns
+from letterhead.doors import Certificate
 from letterhead.errors import Misconfigured
 from letterhead.mail.letter import Receipt
 from letterhead.mail.notice import Press
@@ -62,8 +62,6 @@ from letterhead.web import app as web
 Announce = Callable[[str], None]
 
 log = structlog.get_logger(__name__)
-
-_GRACE = 25.0  # seconds for what is on the wire when the service stops
 
 
 def now() -> datetime:
@@ -104,9 +102,9 @@ async def _demand_ring(config: Config) -> None:
     database = Database(config.database_url)
     try:
         await database.prepare()
-        if await Store(database, Vault(lambda: [new_key()])).has_passwords():
+        if await Store(database, Vault(lambda: [new_key()])).locked():
             raise Misconfigured(
-                "LETTERHEAD_SECRET_KEYS: passwords are stored, and their key is not here: "
+                "LETTERHEAD_SECRET_KEYS: secrets are stored, and their key is not here: "
                 "set the key ring of the other processes."
             )
     finally:
@@ -220,6 +218,8 @@ class Service:
             ),
             public_url=config.public_url,
             submission={},
+            frame_ancestors=config.frame_ancestors,
+            identity=outward.identity(config),
         )
 
     async def run(self, part: Part) -> None:
@@ -253,35 +253,47 @@ class Service:
         """Open the doors; gives what serves there until it is stopped."""
         sockets.open_files()
         listening = sockets.listen("LETTERHEAD_LISTEN", self._config.listen)
-        doors = sockets.submission(self._config)
-        self._open(listening, sockets.ports(doors))
+        ways_in = sockets.submission(self._config)
+        self._open(listening, sockets.ports(ways_in))
         await self._welcome()
         self._submission = self._smtp()
-        return partial(self._serve, listening, doors)
+        server = doors.server(self._doors(), self._tls(), self._config.trusted_proxies)
+        return partial(self._serve, server, listening, ways_in)
 
-    async def _serve(self, listening: socket.socket, doors: Sequence[sockets.Door]) -> None:
-        server = _Server(_uvicorn(self._doors()))
-        taking = [partial(sockets.take, door=door) for door in doors]
+    async def _serve(
+        self, server: doors.Server, listening: socket.socket, ways_in: Sequence[sockets.Door]
+    ) -> None:
+        taking = [partial(sockets.take, door=door) for door in ways_in]
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._submission.run(taking, grace=_GRACE))
+            tasks.create_task(self._submission.run(taking, grace=doors.GRACE))
             stopping = tasks.create_task(self._stop(server))
             log.info("serving", port=listening.getsockname()[1], **self.office.submission)
             await server.serve(sockets=[listening])
             self._submission.stop()
             stopping.cancel()
 
-    async def _stop(self, server: "_Server") -> None:
+    async def _stop(self, server: doors.Server) -> None:
         await self._stopped.wait()
-        server.should_exit = True
+        server.stop()
         self._submission.stop()
 
     async def _wait(self) -> None:
         log.info("working")
         await self._stopped.wait()
 
+    def _tls(self) -> ssl.SSLContext | None:
+        """Our certificate, read anew at SIGHUP; None leaves TLS to a proxy."""
+        if self._config.tls is None:
+            return None
+        certificate = Certificate(*self._config.tls)
+        context = certificate.context()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, doors.renew, certificate, context)
+        return context
+
     def _open(self, listening: socket.socket, submission: Mapping[str, int]) -> None:
         """Tell the office where it is reached: ports that the system chose are known only now."""
-        reached = _reached(self._config, listening)
+        reached = doors.reached(self._config.public_url, listening)
         trial = replace(self.office.trial, public_url=reached)
         self.office = replace(self.office, public_url=reached, trial=trial, submission=submission)
 
@@ -301,11 +313,11 @@ class Service:
         programs = api.build(self.office, self._counts)
         pages = web.build(self.office, programs.openapi())
 
-        async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        async def both(scope: Scope, receive: Receive, send: Send) -> None:
             is_page = scope["type"] == "http" and scope["path"].split("/")[1] in web.SEGMENTS
             await (pages if is_page else programs)(scope, receive, send)
 
-        return doors
+        return both
 
     def _counts(self) -> Mapping[str, Mapping[str, int]]:
         return {
@@ -328,11 +340,6 @@ async def serve(config: Config, announce: Announce, examine: Examine, part: Part
         await service.run(part)
 
 
-def _reached(config: Config, listening: socket.socket) -> str:
-    """Where people reach the pages; a port that the system chose is known only now."""
-    return re.sub(":0$", f":{listening.getsockname()[1]}", config.public_url)
-
-
 def _platform(config: Config) -> Platform:
     return Platform(config.platform_name, config.default_from, config.redirect_all_to)
 
@@ -343,25 +350,6 @@ def _make_folder(config: Config) -> None:
     except OSError as error:
         message = f"LETTERHEAD_DATA_DIR: {config.data_dir} cannot be made: {error.strerror}."
         raise Misconfigured(message) from error
-
-
-class _Server(uvicorn.Server):
-    """uvicorn raises the signal anew when it has stopped; our own clean-up comes after it."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _uvicorn(app: object) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type] # an ASGI application
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=int(_GRACE),
-    )
 
 
 def _networks(config: Config) -> Sequence[Network]:

@@ -113,7 +113,7 @@ def test_without_its_key_mail_waits_and_health_is_red(own: Platform, server: Scr
 
     assert hart.settings()["connection"]["state"] == "active"
     assert (health.status_code, health.json()["status"], ready.status_code) == (503, "red", 200)
-    assert health.json()["problems"] == ["Stored passwords whose key is not in the ring: 1."]
+    assert health.json()["problems"] == ["Stored secrets whose key is not in the ring: 1."]
     assert own.http.get("/healthz").json()["status"] == "ok"
     assert turned.code == 1
     assert (dropped.code, len(dropped.err.splitlines())) == (1, 1)

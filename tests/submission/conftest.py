@@ -23,6 +23,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, certs: Certificates) -> Itera
         {
             "LETTERHEAD_DNS_SERVERS": "127.0.0.1:9",  # nobody outside is asked for names
             "LETTERHEAD_SUBMISSIONS_LISTEN": "127.0.0.1:0",
+            "LETTERHEAD_CA_FILE": str(certs.authority),
             "LETTERHEAD_TLS_CERT_FILE": str(certs.chain("good")),
             "LETTERHEAD_TLS_KEY_FILE": str(certs.chain("good")),
         },

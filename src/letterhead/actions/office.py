@@ -10,6 +10,7 @@ from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.premises import Premises
 from letterhead.actions.trial import Trial
+from letterhead.identity import Identity
 from letterhead.mail.letter import LaneKey
 from letterhead.mail.notice import Press, Texts
 from letterhead.mail.sender import Platform
@@ -40,3 +41,5 @@ class Office:
     premises: Premises
     public_url: str  # where people reach the pages
     submission: Mapping[str, int]  # ports for SMTP, by how they are encrypted; empty: off
+    frame_ancestors: Sequence[str]  # the sites that may show pages in a frame
+    identity: Identity | None  # where people may sign in elsewhere

@@ -1,38 +1,47 @@
 """Let people in: the first operator, a password, a one-time address, a pass, and out again."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
-
-from letterhead.actions import portals
-from letterhead.errors import Invalid, NotFound, Problem, TooMany
+from letterhead.actions import passwords
+from letterhead.actions.passwords import Login
+from letterhead.errors import Forbidden, Invalid, NotFound, Problem
 from letterhead.mail import address
 from letterhead.mail.portal import Portal, Role
 from letterhead.mail.rights import (
+    CODE_AWAITED,
     ENTRY_KEPT,
-    FAILURES_OF_ACCOUNT,
-    FAILURES_OF_ADDRESS,
-    FAILURES_SPAN,
     LINK_KEPT,
     PASS_KEPT,
     SIGNED_IN,
     TicketKind,
+    Visitor,
     password_problem,
 )
 from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
-from letterhead.store.people import Session, Ticket
+from letterhead.store.people import PeopleRows, Session, Ticket
 from letterhead.store.store import Store
 
 LONGEST_SESSION = 24 * 3600  # seconds
+_USED = said("This link has been used, or its time is over: ask for a new one.")
 
-_HASHER = PasswordHasher()
-# Compared with where there is no such account, so that both take the same time.
-_NOBODY = _HASHER.hash("nobody has this password")
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Who was added, as what; without a portal, to all of them."""
+
+    email: str
+    role: Role
+    portal: Portal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Halfway:
+    """The password was right, and a code of the second step is asked for."""
+
+    token: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,63 +68,106 @@ async def set_up(
     store: Store, token: str, email: str, password: Secret, *, now: datetime
 ) -> Secret:
     """Make the first operator, who is signed in then; gives what the cookie holds."""
-    address_ = _read(email, password)
-    hashed = await asyncio.to_thread(_HASHER.hash, password.reveal())
+    known = _read(email, password).lower()
+    hashed = await passwords.hashed(password)
     async with store.people() as rows:
         if await rows.take(token, TicketKind.SET_UP, now) is None or not await rows.nobody():
-            raise NotFound(said("This link has been used, or its time is over."))
-        await rows.keep_password(address_.lower(), hashed, now)
-        shown = await rows.begin(Session(email=address_.lower(), expires=now + SIGNED_IN), now)
-    async with store.platform() as platform:
-        if not await platform.is_operator(address_):
-            await portals.add_person(platform, address_, Role.OPERATOR, None, now=now)
-    return shown
+            raise NotFound(_USED)
+        await rows.keep_password(known, hashed, now)
+        await rows.make_operator(known, now)
+        return await rows.begin(Session(email=known, expires=now + SIGNED_IN), now)
 
 
-async def invite(store: Store, public_url: str, email: str, now: datetime) -> str:
-    """A link by which a person chooses a password."""
+async def invite(store: Store, public_url: str, invited: Invitation, now: datetime) -> str:
+    """
+    A link by which a person who was added accepts the role.
+
+    Who has no account chooses a password for one; who has one signs in. So neither a portal that
+    adds an address nor a stranger who has an account in its name gets what another portal gives.
+    """
+    made = Ticket(
+        kind=TicketKind.PASSWORD,
+        email=invited.email.lower(),
+        portal_id=invited.portal.id if invited.portal else None,
+        role=invited.role,
+        expires=now + LINK_KEPT,
+    )
     async with store.people() as rows:
-        made = Ticket(kind=TicketKind.PASSWORD, email=email.lower(), expires=now + LINK_KEPT)
         return link(public_url, "password", await rows.issue(made, now))
 
 
-async def choose_password(store: Store, token: str, password: Secret, now: datetime) -> Secret:
-    """Take the password of an invited person, who is signed in then."""
+async def reset(store: Store, public_url: str, email: str, now: datetime) -> str:
+    """A link for a new password; the old one, the second step and every session are void."""
+    known, unknown = email.strip().lower(), await passwords.unknown()
+    async with store.people() as rows:
+        has_account = await rows.password_hash(known) is not None
+        if not has_account and not await rows.is_known(known):
+            raise NotFound(said("There is nobody with this address."))
+        if has_account:
+            await rows.keep_password(known, unknown, now)
+        await rows.second_steps.remove(known)
+        await rows.forget_links(TicketKind.PASSWORD, known)
+    return await password_link(store, public_url, known, now)
+
+
+async def password_link(store: Store, public_url: str, email: str, now: datetime) -> str:
+    """A link for another password, for the person alone; the second step stays."""
+    made = Ticket(kind=TicketKind.PASSWORD, email=email.lower(), expires=now + LINK_KEPT)
+    async with store.people() as rows:
+        return link(public_url, "password", await rows.issue(made, now))
+
+
+async def choose_password(
+    store: Store, token: str, password: Secret, now: datetime
+) -> Secret | Halfway:
+    """Take the password of who was invited, or of whose password the operator has reset."""
     if message := password_problem(password.reveal()):
         raise Invalid([Problem("password", "invalid", message)])
-    hashed = await asyncio.to_thread(_HASHER.hash, password.reveal())
+    hashed = await passwords.hashed(password)
     async with store.people() as rows:
         ticket = await rows.take(token, TicketKind.PASSWORD, now)
         if ticket is None:
-            raise NotFound(said("This link has been used, or its time is over."))
-        await rows.keep_password(ticket.email, hashed, now)
-        return await rows.begin(Session(email=ticket.email, expires=now + SIGNED_IN), now)
-
-
-async def sign_in(
-    store: Store, email: str, password: Secret, *, client: str, now: datetime
-) -> Secret | None:
-    """Sign somebody in; None if account or password is wrong, and nobody is told which."""
-    email = email.strip().lower()
-    async with store.people() as rows:
-        since = now - FAILURES_SPAN
-        tries = await rows.failures(f"account {email}", since)
-        if tries >= FAILURES_OF_ACCOUNT or (
-            await rows.failures(f"address {client}", since) >= FAILURES_OF_ADDRESS
-        ):
-            minutes = int(FAILURES_SPAN.total_seconds() // 60)
-            detail = said(
-                "Too many sign-ins failed: try again in {minutes} minutes.", minutes=minutes
+            raise NotFound(_USED)
+        if ticket.role is None:
+            await rows.accept_all(ticket.email, now)
+        elif await rows.password_hash(ticket.email) is None:
+            await rows.accept(ticket.email, ticket.portal_id, now)
+        else:
+            raise Forbidden(
+                said("There is an account for this address: sign in, and open the link again.")
             )
-            raise TooMany(detail, retry_after=minutes * 60)
-        hashed = await rows.password_hash(email)
-    right = await asyncio.to_thread(_is_right, hashed or _NOBODY, password) and hashed is not None
+        await rows.keep_password(ticket.email, hashed, now)
+        return await _come_in(rows, ticket.email, now)
+
+
+async def accept(store: Store, token: str, visitor: Visitor, now: datetime) -> None:
+    """Take the role that a person with an account was invited to."""
     async with store.people() as rows:
-        if right:
-            return await rows.begin(Session(email=email, expires=now + SIGNED_IN), now)
-        await rows.note_failure((f"account {email}", f"address {client}"), now)
-        await rows.forget_failures(since)
-    return None
+        ticket = await rows.take(token, TicketKind.PASSWORD, now)
+        if ticket is None or ticket.role is None:
+            raise NotFound(_USED)
+        if not visitor.has_account or visitor.email != ticket.email:
+            raise Forbidden(said("This link is for {email}: sign in as that.", email=ticket.email))
+        await rows.accept(ticket.email, ticket.portal_id, now)
+
+
+async def sign_in(store: Store, login: Login, now: datetime) -> Secret | Halfway | None:
+    """Sign somebody in; None if account or password is wrong, and nobody is told which."""
+    right = await passwords.compared(store, login, now)
+    if right is None:
+        return None
+    async with store.people() as rows:
+        if await rows.password_hash(login.email) != right:  # changed meanwhile
+            return None
+        return await _come_in(rows, login.email, now)
+
+
+async def _come_in(rows: PeopleRows, email: str, now: datetime) -> Secret | Halfway:
+    """Begin a session, or wait for the code of who has a second step."""
+    if await rows.second_steps.has(email):
+        waits = Ticket(kind=TicketKind.SECOND_STEP, email=email, expires=now + CODE_AWAITED)
+        return Halfway(await rows.issue(waits, now))
+    return await rows.begin(Session(email=email, expires=now + SIGNED_IN), now)
 
 
 async def entry(
@@ -174,7 +226,7 @@ async def enter(store: Store, token: str, now: datetime) -> tuple[Secret, int]:
         by_pass = "" if ticket else token
         ticket = ticket or await rows.find(token, TicketKind.PASS, now)
         if ticket is None or ticket.portal_id is None:
-            raise NotFound(said("This link has been used, or its time is over: ask for a new one."))
+            raise NotFound(_USED)
         ends = now + ticket.lasting
         made = Session(
             email=ticket.email,
@@ -188,13 +240,6 @@ async def enter(store: Store, token: str, now: datetime) -> tuple[Secret, int]:
 
 def link(public_url: str, path: str, token: Secret) -> str:
     return f"{public_url}/{path}?{urlencode({'token': token.reveal()})}"
-
-
-def _is_right(hashed: str, password: Secret) -> bool:
-    try:
-        return _HASHER.verify(hashed, password.reveal())
-    except VerificationError:
-        return False
 
 
 def _read(email: str, password: Secret) -> str:

@@ -110,7 +110,7 @@ async def change_role(
 async def remove_person(rows: PlatformRows, portal: Portal, person_id: int, now: datetime) -> None:
     """Take a person's role away; the person is told, too."""
     found = await person(rows, portal, person_id)
-    await rows.remove_person(person_id)
+    await rows.remove_person(person_id, found.email)
     details: Differences = {found.email: [found.role, None]}
     changes = rows.changes(portal.id)
     await changes.note(Change.PERSON_REMOVED, now, details, also=[found.email])

@@ -105,11 +105,28 @@ def user_add(
         async with service.opened(config) as (_, store):
             async with store.platform(by=BY) as rows:
                 await portals.add_person(rows, email, role, belongs, now=service.now())
-            return await people.invite(store, config.public_url, email, service.now())
+            invited = people.Invitation(email, role, belongs)
+            return await people.invite(store, config.public_url, invited, service.now())
 
     link = asyncio.run(run())
-    print(f"{email} is {role.value}{f' of {portal}' if portal else ''}.")
-    print(f"To choose a password, within three days: {link}")
+    print(
+        f"{email} is {role.value}{f' of {portal}' if portal else ''}, and accepts it by this link."
+    )
+    print(f"To choose a password or to sign in, within three days: {link}")
+
+
+@user_app.command("reset")
+def user_reset(email: str) -> None:
+    """Print a link for a new password; the old one and the second step count no more."""
+
+    async def run() -> str:
+        config = service.settings()
+        async with service.opened(config) as (_, store):
+            return await people.reset(store, config.public_url, email, service.now())
+
+    link = asyncio.run(run())
+    print(f"Whoever was signed in as {email} is signed out.")
+    print(f"To choose a new password, within three days: {link}")
 
 
 @key_app.command("create")

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import ssl
 import subprocess
 import sys
 import time
@@ -104,7 +105,7 @@ def start_service(
     """Start `serve` or `web`, and wait until it answers; gives its process and its address."""
     process = start_process([command], settings, log)
     try:
-        return process, _address(process, log)
+        return process, _address(process, log, settings)
     except RuntimeError:
         end(process)
         raise
@@ -154,11 +155,18 @@ def _first_line(process: subprocess.Popen[str]) -> str:
     return line
 
 
-def _address(process: subprocess.Popen[str], log: Path) -> str:
+def trust(settings: Mapping[str, str]) -> ssl.SSLContext:
+    """Whom a client of a service with such settings trusts."""
+    return ssl.create_default_context(cafile=settings.get("LETTERHEAD_CA_FILE"))
+
+
+def _address(process: subprocess.Popen[str], log: Path, settings: Mapping[str, str]) -> str:
     """The service says in its log where it listens."""
+    has_tls = "LETTERHEAD_TLS_CERT_FILE" in settings
+    host = "https://localhost" if has_tls else "http://127.0.0.1"
     ends = time.monotonic() + _START
     while time.monotonic() < ends and process.poll() is None:
-        if (port := _said(log, "port")) and _answers(address := f"http://127.0.0.1:{port}"):
+        if (port := _said(log, "port")) and _answers(address := f"{host}:{port}", trust(settings)):
             return address
         time.sleep(0.05)
     last = log.read_text("utf-8").strip().splitlines()[-1:]
@@ -173,8 +181,8 @@ def _said(log: Path, port: str) -> int | None:
     return None
 
 
-def _answers(address: str) -> bool:
+def _answers(address: str, trusted: ssl.SSLContext) -> bool:
     try:
-        return httpx.get(f"{address}/readyz", timeout=2).is_success
+        return httpx.get(f"{address}/readyz", timeout=2, verify=trusted).is_success
     except httpx.TransportError:
         return False

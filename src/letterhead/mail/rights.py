@@ -16,10 +16,15 @@ SIGNED_IN = timedelta(hours=12)
 LINK_KEPT = timedelta(days=3)  # set-up, and choosing a password
 ENTRY_KEPT = timedelta(minutes=5)  # the one-time address that the platform hands on
 PASS_KEPT = timedelta(days=7)
+CODE_AWAITED = timedelta(minutes=10)  # between the password and the second step
 
 FAILURES_SPAN = timedelta(minutes=15)
 FAILURES_OF_ACCOUNT = 10
 FAILURES_OF_ADDRESS = 50
+BEGINNINGS_OF_ADDRESS = 100  # of sign-ins elsewhere, in the same span
+# Who guesses codes has the password already: three of a million are right at any time.
+FAILURES_OF_CODE = 5
+CODE_FAILURES_SPAN = timedelta(hours=1)
 
 
 class Right(StrEnum):
@@ -52,6 +57,8 @@ class TicketKind(StrEnum):
     PASSWORD = "password"
     ENTRY = "entry"
     PASS = "pass"
+    PROVIDER = "provider"  # in a cookie: while somebody signs in elsewhere
+    SECOND_STEP = "second step"  # not in a link: between two pages of the sign-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class Visitor:
 
     email: str
     roles: Mapping[int | None, Role]
+    has_account: bool = False  # else they came by a link, for one portal
 
     def may(self, right: Right, portal_id: int | None = None) -> bool:
         role = self.roles.get(None) or self.roles.get(portal_id)

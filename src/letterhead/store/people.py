@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.portal import Role
 from letterhead.mail.rights import TicketKind, Visitor
 from letterhead.mail.secret import Secret
+from letterhead.store.second_steps import SecondSteps
 from letterhead.store.tables import account, failed_sign_in, person, session, ticket
 
 _BYTES = 24  # 192 bits of a cookie or a link
@@ -40,13 +41,15 @@ class Session:
     portal_id: int | None = None
     role: Role | None = None
     by_pass: str = ""
+    verified: bool = False  # an identity provider vouches for the address
 
 
 class PeopleRows:
     """Who may sign in, and who is signed in."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, second_steps: SecondSteps) -> None:
         self._connection = connection
+        self.second_steps = second_steps
 
     async def nobody(self) -> bool:
         """Whether nobody can sign in yet."""
@@ -61,8 +64,34 @@ class PeopleRows:
         await self._connection.execute(delete(account).where(account.c.email == email))
         values = {"email": email, "password_hash": password_hash, "created_at": now}
         await self._connection.execute(insert(account).values(**values))
+        await self.end_all(email)
+
+    async def end_all(self, email: str) -> None:
+        """End every session of an account."""
         own = (session.c.email == email) & session.c.portal_id.is_(None)
         await self._connection.execute(delete(session).where(own))
+
+    async def is_known(self, email: str) -> bool:
+        """Whether anybody has added this person."""
+        query = select(exists(select(person.c.id).where(_is(email))))
+        return bool(await self._connection.scalar(query))
+
+    async def make_operator(self, email: str, now: datetime) -> None:
+        """Let somebody be an operator from now on."""
+        everywhere = _is(email) & person.c.portal_id.is_(None)
+        await self._connection.execute(delete(person).where(everywhere))
+        values = {"email": email, "role": Role.OPERATOR.value, "created_at": now}
+        await self._connection.execute(insert(person).values(**values, accepted_at=now))
+
+    async def accept(self, email: str, portal_id: int | None, now: datetime) -> None:
+        """Let a role count that somebody was invited to: they came by its link."""
+        mine = _is(email) & person.c.portal_id.is_not_distinct_from(portal_id)
+        await self._connection.execute(update(person).where(mine).values(accepted_at=now))
+
+    async def accept_all(self, email: str, now: datetime) -> None:
+        """Let every role count: the operator vouches for whoever has the link."""
+        open_ = _is(email) & person.c.accepted_at.is_(None)
+        await self._connection.execute(update(person).where(open_).values(accepted_at=now))
 
     async def issue(self, made: Ticket, now: datetime) -> Secret:
         """Make a link; this is the one time that its secret can be seen."""
@@ -99,8 +128,10 @@ class PeopleRows:
         row = (await self._connection.execute(query)).first()
         return _ticket(row) if row else None
 
-    async def forget_links(self, kind: TicketKind) -> None:
-        await self._connection.execute(delete(ticket).where(ticket.c.kind == kind.value))
+    async def forget_links(self, kind: TicketKind, email: str = "") -> None:
+        """Let no link of a kind open anything any more that was made for an address."""
+        mine = (ticket.c.kind == kind.value) & (ticket.c.email == email)
+        await self._connection.execute(delete(ticket).where(mine))
 
     async def passes(self, portal_id: int, now: datetime) -> Sequence[Row[Any]]:
         """The passes of a portal that still open it."""
@@ -125,6 +156,7 @@ class PeopleRows:
             "portal_id": made.portal_id,
             "role": made.role.value if made.role else None,
             "pass_digest": digest(made.by_pass) if made.by_pass else None,
+            "verified": made.verified,
             "created_at": now,
             "expires": made.expires,
         }
@@ -141,18 +173,27 @@ class PeopleRows:
             return None
         if row.role:
             return Visitor(row.email, {row.portal_id: Role(row.role)})
-        return Visitor(row.email, await self._roles(row.email))
+        roles = await self._roles(row.email, verified=row.verified)
+        return Visitor(row.email, roles, has_account=True)
 
     async def end(self, shown: str) -> None:
         await self._connection.execute(delete(session).where(session.c.digest == digest(shown)))
 
-    async def note_failure(self, who: Sequence[str], now: datetime) -> None:
-        """Note a sign-in that failed, by what was tried: an account, an address."""
-        rows = [{"who": digest(each), "at": now} for each in who]
-        await self._connection.execute(insert(failed_sign_in), rows)
+    async def note_failures(self, who: Sequence[str], now: datetime) -> Sequence[int]:
+        """Note that a sign-in failed, by what was tried: an account, an address."""
+        query = insert(failed_sign_in).returning(failed_sign_in.c.id)
+        found = [
+            await self._connection.scalar(query.values(who=digest(each), at=now)) for each in who
+        ]
+        return [int(each) for each in found if each]
+
+    async def forgive(self, ids: Sequence[int]) -> None:
+        """It did not fail after all."""
+        query = delete(failed_sign_in).where(failed_sign_in.c.id.in_(ids))
+        await self._connection.execute(query)
 
     async def failures(self, who: str, since: datetime) -> int:
-        """How many sign-ins failed lately; older ones are forgotten."""
+        """How many sign-ins failed lately."""
         columns = failed_sign_in.c
         lately = (columns.who == digest(who)) & (columns.at > since)
         count = select(func.count()).select_from(failed_sign_in).where(lately)
@@ -161,10 +202,10 @@ class PeopleRows:
     async def forget_failures(self, before: datetime) -> None:
         await self._connection.execute(delete(failed_sign_in).where(failed_sign_in.c.at <= before))
 
-    async def _roles(self, email: str) -> dict[int | None, Role]:
-        query = select(person.c.portal_id, person.c.role).where(
-            or_(person.c.email == email, func.lower(person.c.email) == email)
-        )
+    async def _roles(self, email: str, *, verified: bool) -> dict[int | None, Role]:
+        query = select(person.c.portal_id, person.c.role).where(_is(email))
+        if not verified:
+            query = query.where(person.c.accepted_at.is_not(None))
         rows = await self._connection.execute(query)
         return {row.portal_id: Role(row.role) for row in rows}
 
@@ -172,6 +213,11 @@ class PeopleRows:
 def digest(shown: str) -> str:
     """Of 192 random bits a plain hash is enough: there is nothing to guess."""
     return hashlib.sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is(email: str) -> ColumnElement[bool]:
+    """Whether a row of people is about an address, however it is spelt there."""
+    return (person.c.email == email) | (func.lower(person.c.email) == email)
 
 
 def _valid(shown: str, kind: TicketKind, now: datetime) -> Any:  # noqa: ANN401 - a condition

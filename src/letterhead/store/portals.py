@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,7 +17,7 @@ from letterhead.mail.secret import Secret
 from letterhead.mail.settings import DefaultSettings
 from letterhead.store.changes import ChangeRows
 from letterhead.store.settings import settings_from
-from letterhead.store.tables import connection, gone_portal, key, person, portal, settings
+from letterhead.store.tables import connection, gone_portal, key, person, portal, session, settings
 
 _KEY_BYTES = 24  # 192 bits
 _PORTALS = (
@@ -138,8 +138,11 @@ class PlatformRows:
         query = update(person).where(person.c.id == person_id).values(role=role.value)
         await self._connection.execute(query)
 
-    async def remove_person(self, person_id: int) -> None:
+    async def remove_person(self, person_id: int, email: str) -> None:
+        """Take a person's role in a portal away, and end their sessions."""
         await self._connection.execute(delete(person).where(person.c.id == person_id))
+        own = (session.c.email == email.lower()) & session.c.portal_id.is_(None)
+        await self._connection.execute(delete(session).where(own))
 
     async def add_person(
         self, email: str, role: Role, portal_id: int | None, now: datetime
@@ -154,10 +157,6 @@ class PlatformRows:
         await self._connection.execute(
             insert(person).values(email=email, role=role.value, portal_id=portal_id, created_at=now)
         )
-
-    async def is_operator(self, email: str) -> bool:
-        known = (person.c.email == email) & (person.c.role == Role.OPERATOR.value)
-        return bool(await self._connection.scalar(select(exists(select(person.c.id).where(known)))))
 
     async def by_ids(self, ids: Collection[int]) -> Sequence[Portal]:
         """Portals by slug."""

@@ -26,13 +26,14 @@ from letterhead.store.people import PeopleRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.queue import QueueRows
+from letterhead.store.second_steps import SecondSteps
 from letterhead.store.settings import SettingsRows
 from letterhead.store.suppressions import SuppressionRows
 from letterhead.store.tables import portal as rows
 from letterhead.store.tally import TallyRows
 from letterhead.store.vault import Vault
 
-_AT_ONCE = 100  # passwords that are sealed anew in one transaction
+_AT_ONCE = 100  # secrets that are sealed anew in one transaction
 
 # Locked, but not against rows that point to it: mail comes in meanwhile.
 _ROW = select(rows.c.id).with_for_update(key_share=True)
@@ -103,18 +104,13 @@ class Store:
     async def people(self) -> AsyncIterator[PeopleRows]:
         """Let people in and out."""
         async with self._database.accept() as connection:
-            yield PeopleRows(connection)
+            yield PeopleRows(connection, SecondSteps(connection, self.vault))
 
     @asynccontextmanager
     async def look_at_people(self) -> AsyncIterator[PeopleRows]:
         """Look who is there."""
         async with self._database.read() as connection:
-            yield PeopleRows(connection)
-
-    async def has_passwords(self) -> bool:
-        """Whether any password is stored."""
-        async with self._database.read() as connection:
-            return bool(await PasswordRows(connection, self.vault).every())
+            yield PeopleRows(connection, SecondSteps(connection, self.vault))
 
     @asynccontextmanager
     async def queue(self) -> AsyncIterator[QueueRows]:
@@ -133,18 +129,18 @@ class Store:
         return rows_of(self._database, portal)
 
     async def locked(self) -> list[str]:
-        """The portals with a stored password that cannot be opened: its key is missing."""
+        """The portals and people of whom something cannot be opened: its key is missing."""
         async with self._database.read() as connection:
-            return await PasswordRows(connection, self.vault).locked()
+            return [name for each in self._sealed(connection) for name in await each.locked()]
 
     async def problems(self) -> list[str]:
         """What the operator must mend, in words."""
         async with self._database.read() as connection:
-            locked = await PasswordRows(connection, self.vault).without_key()
+            locked = sum([await each.without_key() for each in self._sealed(connection)])
             platform = await trouble(connection, PLATFORM, 0)
         found = []
         if locked:
-            found.append(f"Stored passwords whose key is not in the ring: {locked}.")
+            found.append(f"Stored secrets whose key is not in the ring: {locked}.")
         if platform and platform.paused:
             found.append(
                 f"The platform's own route is paused: {faults.by_code(platform.fault).title}."
@@ -152,21 +148,28 @@ class Store:
         return found
 
     async def reseal(self) -> int:
-        """Seal every password anew that an older key sealed; says how many there were."""
-        async with self._database.read() as connection:
-            old = await PasswordRows(connection, self.vault).outdated()
+        """Seal everything anew that an older key sealed; says how much there was."""
         done = 0
-        for start in range(0, len(old), _AT_ONCE):
-            async with self._database.accept() as connection:
-                passwords = PasswordRows(connection, self.vault)
-                done += sum([await passwords.reseal(row) for row in old[start : start + _AT_ONCE]])
+        for kind in (PasswordRows, SecondSteps):
+            async with self._database.read() as connection:
+                old = await kind(connection, self.vault).outdated()
+            for start in range(0, len(old), _AT_ONCE):
+                async with self._database.accept() as connection:
+                    rows = kind(connection, self.vault)
+                    done += sum([await rows.reseal(row) for row in old[start : start + _AT_ONCE]])
         return done
 
     async def outdated(self) -> list[str]:
-        """The portals with a password that an older key still seals."""
+        """The portals and people of whom an older key still seals something."""
         async with self._database.read() as connection:
-            found = await PasswordRows(connection, self.vault).outdated()
-        return list(dict.fromkeys(row.slug for row in found))
+            passwords, steps = self._sealed(connection)
+            portals = [row.slug for row in await passwords.outdated()]
+            people = [row.email for row in await steps.outdated()]
+        return list(dict.fromkeys([*portals, *people]))
+
+    def _sealed(self, connection: AsyncConnection) -> tuple[PasswordRows, SecondSteps]:
+        """Everything that the key ring seals."""
+        return PasswordRows(connection, self.vault), SecondSteps(connection, self.vault)
 
     def _desk(self, connection: AsyncConnection, portal: Portal, by: str = "") -> Desk:
         return Desk(

@@ -122,6 +122,8 @@ person = Table(
     Column("role", String(20), nullable=False),
     Column("portal_id", ForeignKey("portal.id")),  # none: every portal
     Column("created_at", Moment, nullable=False),
+    # Since when whoever has the account has it; before, only an identity provider's word counts.
+    Column("accepted_at", Moment),
     UniqueConstraint("email", "portal_id"),
 )
 
@@ -134,6 +136,24 @@ account = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+# The second step of a sign-in by password (RFC 6238).
+second_step = Table(
+    "second_step",
+    metadata,
+    Column("email", String(254), primary_key=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("last_step", BigInteger, nullable=False),  # of the code that was used last
+    Column("created_at", Moment, nullable=False),
+)
+
+# What takes the place of a code, once each.
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("email", String(254), primary_key=True),
+    Column("digest", String(64), primary_key=True),  # SHA-256
+)
+
 # Who is signed in. One that came from the platform, or by a pass, sees one portal in one role.
 session = Table(
     "session",
@@ -143,6 +163,8 @@ session = Table(
     Column("portal_id", ForeignKey("portal.id")),
     Column("role", String(20)),
     Column("pass_digest", String(64)),  # of the pass that it came by: it ends with it
+    # Whether an identity provider vouches for the address.
+    Column("verified", Boolean, nullable=False, server_default=false()),
     Column("created_at", Moment, nullable=False),
     Column("expires", Moment, nullable=False, index=True),
 )

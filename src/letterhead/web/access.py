@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,10 +16,10 @@ from letterhead.errors import Forbidden, NotFound, TooLarge
 from letterhead.mail.portal import Portal
 from letterhead.mail.rights import Right, Visitor
 from letterhead.mail.said import said
-from letterhead.mail.secret import Secret
 from letterhead.store.people import digest
-from letterhead.web import render
+from letterhead.web import render, session
 from letterhead.web.rooms import links
+from letterhead.web.session import is_framed, office_of
 from letterhead.web.speech import Speech, speech_of
 
 FORM_LIMIT = 64 * 1024  # bytes
@@ -85,11 +85,11 @@ def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Re
 
     async def endpoint(request: Request) -> Response:
         office = office_of(request)
-        token = request.cookies.get(cookie_name(office), "")
+        token = session.shown(request)
         async with office.store.look_at_people() as people:
             visitor = await people.visitor(token, office.clock()) if token else None
         if visitor is None:
-            return RedirectResponse(f"/sign-in?next={quote(_path(request))}", SEE_OTHER)
+            return _stranger(request, office)
         portal, holds = await _portal(request, office, visitor)
         if right and not visitor.may(right, portal.id if portal else None):
             raise Forbidden(said("You may not {do} here.", do=said(right.value)))
@@ -106,6 +106,18 @@ def guarded(right: Right | None, page: Page) -> Callable[[Request], Awaitable[Re
     return endpoint
 
 
+def _stranger(request: Request, office: Office) -> Response:
+    """Lead to the sign-in; but in a frame nobody is asked for a password."""
+    if is_framed(request):
+        return render.page("signed-out.html", outside(request, office), 401)
+    return to_sign_in(request)
+
+
+def to_sign_in(request: Request) -> Response:
+    """Lead to the sign-in, and back here afterwards."""
+    return RedirectResponse(f"/sign-in?{urlencode({'next': _path(request)})}", SEE_OTHER)
+
+
 def open_to_all(page: OpenPage) -> Callable[[Request], Awaitable[Response]]:
     """A page for whoever comes: to sign in."""
 
@@ -115,37 +127,14 @@ def open_to_all(page: OpenPage) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def office_of(request: Request) -> Office:
-    found = request.app.state.office
-    assert isinstance(found, Office)  # noqa: S101 - set by `web.app.build`
-    return found
+def client_of(request: Request) -> str:
+    """The address that a request comes from; a trusted proxy has said it."""
+    return request.client.host if request.client else ""
 
 
 def csrf(token: str) -> str:
     """What a form must bring along: known to pages of this session alone."""
     return digest(f"csrf {token}")
-
-
-def cookie_name(office: Office) -> str:
-    """Behind TLS the name binds the cookie to this host (RFC 6265bis, section 4.1.3)."""
-    return "__Host-letterhead" if is_secure(office) else "letterhead"
-
-
-def is_secure(office: Office) -> bool:
-    return office.public_url.startswith("https:")
-
-
-def signed_in(office: Office, token: Secret, to: str) -> Response:
-    """Hand over the cookie of a session."""
-    response = RedirectResponse(to, SEE_OTHER)
-    response.set_cookie(
-        cookie_name(office),
-        token.reveal(),
-        httponly=True,
-        samesite="lax",
-        secure=is_secure(office),
-    )
-    return response
 
 
 async def posted(request: Request, office: Office) -> Mapping[str, str]:
@@ -190,6 +179,7 @@ def outside(request: Request, office: Office) -> dict[str, Any]:
         "captures": office.captures,
         "path": _place(request),
         "speech": speech_of(request),
+        "framed": is_framed(request),
         "theme": theme if theme in {"light", "dark"} else "light",
     }
 

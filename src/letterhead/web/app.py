@@ -19,8 +19,9 @@ from letterhead.actions.office import Office
 from letterhead.errors import LetterheadError
 from letterhead.mail.said import said, spoken
 from letterhead.web import render
-from letterhead.web.access import is_secure, office_of, outside
+from letterhead.web.access import outside
 from letterhead.web.pages import (
+    account,
     docs,
     entrance,
     health,
@@ -32,11 +33,13 @@ from letterhead.web.pages import (
     platform,
     portals,
     settings,
+    sign_in,
     suppressions,
 )
 from letterhead.web.pages import (
     help as help_pages,
 )
+from letterhead.web.session import office_of
 
 log = structlog.get_logger(__name__)
 
@@ -55,15 +58,19 @@ SEGMENTS = frozenset(
         "theme",
         "language",
         "help",
+        "account",
         "portals",
         "static",
     }
 )
 
+# Those of them that a page of the platform may frame: nobody types a password there.
+FRAMED = frozenset({"portals", "enter"})
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "frame-ancestors "
 )
 ROUTES: list[Route] = [
     route
@@ -71,6 +78,8 @@ ROUTES: list[Route] = [
         docs,
         entrance,
         help_pages,
+        sign_in,
+        account,
         portals,
         settings,
         messages,
@@ -108,32 +117,34 @@ def build(office: Office, document: Mapping[str, Any]) -> ASGIApp:
     )
     app.state.office = office
     app.state.document = document
-    return _Headers(app, secure=is_secure(office))
+    return _Headers(app, office)
 
 
 class _Headers:
     """Adds what browsers are to keep to."""
 
-    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, office: Office) -> None:
         self._app = app
-        self._secure = secure
+        self._public = office.public_url.startswith("https:")
+        self._ancestors = " ".join(office.frame_ancestors) or "'none'"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._add(MutableHeaders(scope=message), scope["path"])
+                self._add(MutableHeaders(scope=message), scope)
             await send(message)
 
         await self._app(scope, receive, guarded)
 
-    def _add(self, headers: MutableHeaders, path: str) -> None:
-        headers.setdefault("Content-Security-Policy", _POLICY)
+    def _add(self, headers: MutableHeaders, scope: Scope) -> None:
+        segment = scope["path"].split("/")[1]
+        ancestors = self._ancestors if segment in FRAMED else "'none'"
+        headers.setdefault("Content-Security-Policy", f"{_POLICY}{ancestors}")
         headers["X-Content-Type-Options"] = "nosniff"
         # Forms tell their origin; links to other sites tell nothing.
         headers["Referrer-Policy"] = "same-origin"
-        is_static = path.startswith("/static/")
-        headers["Cache-Control"] = "max-age=86400" if is_static else "no-store"
-        if self._secure:
+        headers["Cache-Control"] = "max-age=86400" if segment == "static" else "no-store"
+        if self._public or scope["scheme"] == "https":
             headers["Strict-Transport-Security"] = "max-age=31536000"
 
 

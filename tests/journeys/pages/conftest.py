@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.journeys.pages.desk import Desk
+from tests.journeys.pages.people import Person
 from tests.running import Platform, Portal
 from tests.servers import daemons
 
@@ -75,3 +76,18 @@ def operator(platform: Platform, hart: Portal, page: Page) -> Desk:
 @pytest.fixture(scope="session")
 def axe() -> Axe:
     return Axe()
+
+
+@pytest.fixture
+def person(platform: Platform) -> Iterator[Person]:
+    made = Person(platform)
+    yield made
+    made.http.close()
+
+
+@pytest.fixture
+def guest(platform: Platform) -> Iterator[Person]:
+    """Somebody else."""
+    made = Person(platform)
+    yield made
+    made.http.close()

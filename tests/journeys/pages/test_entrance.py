@@ -13,64 +13,19 @@ from letterhead.mail.rights import FAILURES_OF_ACCOUNT
 from letterhead.web.app import ROUTES, SEGMENTS
 from tests.forms import smtp
 from tests.journeys.pages.desk import Desk
+from tests.journeys.pages.people import GOOD, WRONG, Person, fresh_platform, set_up_link
 from tests.running import Platform, Portal
-
-GOOD, WRONG = "a good long sentence", "another long sentence"
-
-
-class Person:
-    """Somebody with a browser that keeps cookies, and reads no scripts."""
-
-    def __init__(self, platform: Platform) -> None:
-        self.http = httpx.Client(base_url=platform.address, follow_redirects=False)
-
-    def enter(self, portal: Portal, role: str = "admin", ttl: int = 600) -> "Person":
-        guest = {"email": f"{role}@hart.test", "role": role, "ttl": ttl}
-        url = portal.call("POST", f"/portals/{portal.slug}/sessions", guest)["url"]
-        assert self.http.get(url).status_code == 303
-        return self
-
-    def csrf(self, path: str) -> str:
-        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.http.get(path).text)
-        assert found
-        return found[1]
-
-    def post(self, path: str, csrf: str, **form: str) -> httpx.Response:
-        return self.http.post(path, data={"csrf": csrf, **form})
-
-
-@pytest.fixture
-def person(platform: Platform) -> Iterator[Person]:
-    made = Person(platform)
-    yield made
-    made.http.close()
-
-
-@pytest.fixture
-def guest(platform: Platform) -> Iterator[Person]:
-    """Somebody else."""
-    made = Person(platform)
-    yield made
-    made.http.close()
 
 
 @pytest.fixture
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A Letterhead where nobody has been yet."""
-    running = Platform(tmp_path_factory.mktemp("fresh"), {"LETTERHEAD_DNS_SERVERS": "127.0.0.1:9"})
-    yield running
-    running.stop()
-    assert running.errors() == []
-
-
-def set_up(fresh: Platform) -> str:
-    found = re.search(r"Set up the first operator: (\S+)", fresh.said.read_text())
-    assert found
-    return found[1]
+    with fresh_platform(tmp_path_factory.mktemp("fresh")) as running:
+        yield running
 
 
 def test_the_first_operator_comes_in_by_a_link_that_works_once(fresh: Platform, page: Page) -> None:
-    link = set_up(fresh)
+    link = set_up_link(fresh)
 
     page.goto(link)
     page.get_by_label("E-mail address").fill("op@desk.test")
@@ -95,7 +50,7 @@ def test_the_first_operator_comes_in_by_a_link_that_works_once(fresh: Platform, 
 
 def test_after_the_set_up_no_link_is_made_any_more(fresh: Platform) -> None:
     form = {"email": "op@desk.test", "password": GOOD}
-    assert httpx.post(set_up(fresh), data=form).status_code == 303
+    assert httpx.post(set_up_link(fresh), data=form).status_code == 303
     fresh.stop()
 
     fresh.start()
@@ -104,7 +59,7 @@ def test_after_the_set_up_no_link_is_made_any_more(fresh: Platform) -> None:
 
 
 def test_sign_in_is_throttled_and_tells_nobody_who_has_an_account(fresh: Platform) -> None:
-    httpx.post(set_up(fresh), data={"email": "op@desk.test", "password": GOOD})
+    httpx.post(set_up_link(fresh), data={"email": "op@desk.test", "password": GOOD})
 
     def attempt(email: str, password: str) -> httpx.Response:
         form = {"email": email, "password": password}
@@ -253,7 +208,7 @@ def test_a_stored_password_is_never_shown(hart: Portal, person: Person) -> None:
 
 @pytest.mark.parametrize("path", ["//evil.test", "https://evil.test", "/\\evil.test", "evil"])
 def test_signing_in_leads_to_no_other_site(fresh: Platform, path: str) -> None:
-    httpx.post(set_up(fresh), data={"email": "op@desk.test", "password": GOOD})
+    httpx.post(set_up_link(fresh), data={"email": "op@desk.test", "password": GOOD})
     form = {"email": "op@desk.test", "password": GOOD, "next": path}
 
     assert httpx.post(f"{fresh.address}/sign-in", data=form).headers["location"] == "/portals"

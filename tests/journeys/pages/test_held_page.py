@@ -5,12 +5,10 @@ from playwright.sync_api import Page, expect
 
 from tests.forms import message
 from tests.journeys.pages.desk import Desk
-from tests.journeys.pages.test_entrance import Person, person
+from tests.journeys.pages.people import Person
 from tests.journeys.settings import go_live_scripted
 from tests.running import Portal
 from tests.servers.scripted import Scripted
-
-__all__ = ["person"]
 
 WRONG_LOGIN = b"535 5.7.8 Bad credentials\r\n"
 

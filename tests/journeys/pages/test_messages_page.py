@@ -10,10 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.forms import message
 from tests.journeys.pages.desk import Desk
-from tests.journeys.pages.test_entrance import Person, person
+from tests.journeys.pages.people import Person
 from tests.running import Portal
-
-__all__ = ["person"]
 
 HTML = """
 <p>Dear <b>Anna</b></p><img src="{pixel}">

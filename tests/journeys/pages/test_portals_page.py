@@ -8,11 +8,9 @@ from playwright.sync_api import expect
 
 from tests.forms import message, smtp
 from tests.journeys.pages.desk import Desk
-from tests.journeys.pages.test_entrance import Person, person
+from tests.journeys.pages.people import Person
 from tests.journeys.settings import eventually
 from tests.running import Portal
-
-__all__ = ["person"]
 
 
 def tomorrow() -> str:

@@ -24,7 +24,7 @@ _DAYS = 30  # of the chart
 # What a stranger's HTML may: be looked at. No script, no form, nothing from anywhere.
 _CAGE = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self' "
 )
 
 
@@ -70,7 +70,8 @@ async def frame(asked: Asked) -> Response:
     """The HTML of a message, for that frame."""
     async with asked.office.store.look(asked.portal) as desk:
         content = await messages.readable(desk, _named(asked))
-    return HTMLResponse(reading.html(content), headers={"Content-Security-Policy": _CAGE})
+    policy = _CAGE + " ".join(asked.office.frame_ancestors)  # the page around may stand in a frame
+    return HTMLResponse(reading.html(content), headers={"Content-Security-Policy": policy})
 
 
 async def act(asked: Asked) -> Response:

@@ -4,6 +4,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from letterhead.actions import invitations, portals
+from letterhead.actions.invitations import Invited
 from letterhead.errors import Invalid, TooMany
 from letterhead.mail.change import Change
 from letterhead.mail.portal import Role
@@ -34,7 +35,8 @@ async def add(asked: Asked) -> Response:
     except Invalid as error:
         errors = Errors({each.field: each.message for each in error.problems})
         return await _page(asked, errors=errors, typed=typed, status=422)
-    await invitations.welcome(office, asked.portal, typed["email"], asked.now)
+    invited = Invited(typed["email"], role, asked.portal)
+    await invitations.welcome(office, invited, asked.now)
     return await _page(asked, written=typed["email"])
 
 
@@ -47,11 +49,13 @@ async def change(asked: Asked) -> Response:
 
 
 async def send_link(asked: Asked) -> Response:
-    """Write somebody a link by which they choose a password."""
+    """Write somebody a link by which they accept their role, or choose a new password."""
     async with asked.office.store.look_around() as rows:
         found = await portals.person(rows, asked.portal, numbered(asked, "person"))
+    invited = Invited(found.email, Role(found.role), asked.portal)
+    send = invitations.send_password_link if found.accepted_at else invitations.welcome
     try:
-        await invitations.send_link(asked.office, asked.portal, found.email, asked.now)
+        await send(asked.office, invited, asked.now)
     except TooMany as error:
         return await _page(asked, note=spoken(error), status=429)
     async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
