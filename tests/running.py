@@ -77,7 +77,7 @@ class Platform:
 
     def captured(self) -> list[Path]:
         """What the platform's own route has kept."""
-        return sorted((self.folder / "data" / "captured").glob("*.eml"))
+        return sorted((self.folder / "data" / "captured").glob("[!.]*.eml"))
 
     def portal(self, slug: str, name: str = "Hart & Co") -> "Portal":
         """Add a portal."""

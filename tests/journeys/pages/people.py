@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.journeys.settings import eventually
 from tests.running import Platform, Portal
 
 GOOD, WRONG = "a good long sentence", "another long sentence"
@@ -62,3 +63,19 @@ def set_up_link(fresh: Platform) -> str:
 def set_up(fresh: Platform, email: str = "op@desk.test") -> None:
     form = {"email": email, "password": GOOD}
     assert httpx.post(set_up_link(fresh), data=form).status_code == 303
+
+
+def mails(portal: Portal, to: str) -> list[str]:
+    """What the platform wrote somebody, the oldest first."""
+    found = [each.read_text("utf-8") for each in portal.platform.captured()]
+    return [each for each in found if f"X-Letterhead-Envelope-To: {to}" in each]
+
+
+def links(portal: Portal, to: str) -> list[str]:
+    """The links that somebody was written, the oldest first."""
+    return [link for mail in mails(portal, to) for link in re.findall(r"http\S+token=\S+", mail)]
+
+
+def link_for(portal: Portal, to: str) -> str:
+    """The last link that somebody was written."""
+    return eventually(lambda: links(portal, to))[-1]

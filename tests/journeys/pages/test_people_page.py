@@ -9,23 +9,10 @@ from letterhead.mail.invitation import LINKS_AN_HOUR
 from letterhead.mail.portal import Scope
 from tests.forms import smtp
 from tests.journeys.pages.desk import Desk
-from tests.journeys.pages.people import GOOD, Person
+from tests.journeys.pages.people import GOOD, Person, link_for, mails
 from tests.journeys.settings import eventually, go_live_scripted
 from tests.running import Portal
 from tests.servers.scripted import Scripted
-
-
-def mails(portal: Portal, to: str) -> list[str]:
-    """What the platform wrote somebody, the oldest first."""
-    found = [each.read_text("utf-8") for each in portal.platform.captured()]
-    return [each for each in found if f"X-Letterhead-Envelope-To: {to}" in each]
-
-
-def link_for(portal: Portal, to: str) -> str:
-    eventually(lambda: mails(portal, to))
-    found = re.search(r"http\S+token=\S+", mails(portal, to)[-1])
-    assert found
-    return found[0]
 
 
 def test_people_are_added_changed_and_removed(desk: Desk, hart: Portal, person: Person) -> None:
