@@ -104,6 +104,7 @@ def name_server(net: str) -> Iterator[Bind]:
         [
             f"client-test.mail.protection.outlook.com. A {net}.6",
             f"denied-test.mail.protection.outlook.com. A {net}.7",
+            f"sns.eu-west-1.amazonaws.com. A {net}.8",
         ],
     )
     yield server

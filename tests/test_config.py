@@ -90,6 +90,8 @@ def test_the_platform_s_own_route_by_ses() -> None:
         ("LETTERHEAD_DEFAULT_ROUTE", "ses:"),
         ("LETTERHEAD_DEFAULT_ROUTE", "ses:Ireland"),
         ("LETTERHEAD_SES_CONFIGURATION_SET", "desk set"),
+        ("LETTERHEAD_SES_TOPICS", "letterhead-events"),
+        ("LETTERHEAD_SES_QUEUES", "https://sqs.eu-west-1.amazonaws.com/123456789012/events"),
         ("LETTERHEAD_DEFAULT_FROM", "nobody"),
         ("LETTERHEAD_PLATFORM_NAME", "a\nb"),
         ("LETTERHEAD_SUPPORT", "x" * 1001),

@@ -68,7 +68,8 @@ for forms `errors: [{field, code, message}]`: 400 no JSON, 401 no known key, 403
 404 not found, 409 the gate is closed (with `step`) or a conflict, 413 too large, 415 another
 content type, 422 not right, 429 too often, 503 and 507 nothing was kept (with `Retry-After`).
 
-`GET /healthz`, `/readyz`, `/metrics` and `/openapi.json` need no key."""
+`GET /healthz`, `/readyz`, `/metrics` and `/openapi.json` need no key, nor does `POST
+/hooks/amazon-sns`, which takes what Amazon SNS has signed."""
 
 _PROVIDERS = """\
 What choosing a provider fills in. The first server and the first port are taken; all stay

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from letterhead import egress
 from letterhead.errors import Misconfigured
 from letterhead.identity import Registration
-from letterhead.mail import address, ses
+from letterhead.mail import address, ses, sns
 from letterhead.mail.limits import Limits
 from letterhead.mail.notice import Texts
 from letterhead.mail.secret import Secret
@@ -61,6 +61,8 @@ class Config:
     default_limits: Limits  # what the platform's route allows
     default_from: str
     ses_configuration_set: str  # that the operator's AWS account sends with; empty: none
+    ses_topics: tuple[str, ...]  # ARNs of SNS whose events are taken
+    ses_queues: tuple[tuple[str, str], ...]  # of SQS, by region and name, that are polled
     platform_name: str
     texts: Texts
     redirect_all_to: str  # empty: every mail goes to whom it is for
@@ -105,6 +107,8 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         ses_configuration_set=_variable(
             given, "LETTERHEAD_SES_CONFIGURATION_SET", "", _configuration_set
         ),
+        ses_topics=_variable(given, "LETTERHEAD_SES_TOPICS", "", _each(sns.topic)),
+        ses_queues=_variable(given, "LETTERHEAD_SES_QUEUES", "", _each(sns.queue)),
         platform_name=_variable(given, "LETTERHEAD_PLATFORM_NAME", "Letterhead", _name),
         texts=Texts(
             advice=_variable(given, "LETTERHEAD_ADVICE", "", _text),
@@ -230,6 +234,11 @@ def _sites(text: str) -> tuple[str, ...]:
         if not _SITE.fullmatch(each):
             raise ValueError(f"{each!r} is not a site like https://app.example.com.")
     return found
+
+
+def _each(reader: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """Read a list, its parts divided by commas."""
+    return lambda text: tuple(reader(each.strip()) for each in text.split(",") if each.strip())
 
 
 def _route(text: str) -> tuple[Server | SesRoute | None, Limits]:

@@ -18,6 +18,7 @@ from letterhead.transports.aws import Aws
 from letterhead.transports.aws_regions import demand_region
 from letterhead.transports.choose import Ways
 from letterhead.transports.ses import Sending, SesTransport, Stages
+from letterhead.transports.sqs import SqsQueue
 
 
 def egress(config: Config) -> Egress:
@@ -45,6 +46,11 @@ def ways(config: Config, vault: Vault) -> Ways:
         captured=config.data_dir / "captured",
         password=password,
     )
+
+
+def queues(config: Config, aws: Aws) -> list[SqsQueue]:
+    """The queues in which events of Amazon SES wait."""
+    return [SqsQueue(aws, name, region) for region, name in config.ses_queues]
 
 
 async def probe_ses(config: Config, route: SesRoute) -> Answer | None:

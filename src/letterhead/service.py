@@ -21,6 +21,7 @@ from letterhead import doors, outward, working
 from letterhead import listening as sockets
 from letterhead.actions import people, portals, rotation
 from letterhead.actions.domains import About, DomainCheck, check
+from letterhead.actions.feedback import Feedback
 from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake, Request
 from letterhead.actions.office import Office
@@ -32,6 +33,7 @@ from letterhead.api import app as api
 from letterhead.config import Config
 from letterhead.delivery.following import Following
 from letterhead.delivery.lanes import AT_ONCE
+from letterhead.delivery.polling import Polling
 from letterhead.delivery.settling import Settler
 from letterhead.dns import Dns
 from letterhead.doors import Certificate
@@ -48,6 +50,7 @@ from letterhead.store import copying
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.feedback import FeedbackRows
 from letterhead.store.identities import DueIdentities
 from letterhead.store.keys import KeyFile, Ring, new_key
 from letterhead.store.outbox import Outbox
@@ -57,6 +60,7 @@ from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
 from letterhead.transports.aws_regions import regions as aws_regions
 from letterhead.transports.identities import SesIdentities
+from letterhead.transports.sns import Sns
 from letterhead.web import app as web
 
 Announce = Callable[[str], None]
@@ -187,8 +191,10 @@ class Service:
         identities = Identities(
             store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
         )
+        feedback = Feedback(FeedbackRows(database), Sns(self._ways.aws), config.ses_topics)
         following = Following(DueIdentities(database), identities.follow, now)
-        team = working.Team(self._ways, self._lanes, self._settler, press, following, now)
+        polling = Polling(outward.queues(config, self._ways.aws), feedback.from_sqs)
+        team = working.Team(self._ways, self._lanes, self._settler, press, following, polling, now)
         self._crew = crew = working.crew(config, database, team)
         domains = DomainCheck(store, dns, _networks(config), identities)
         self._announce = announce
@@ -199,6 +205,7 @@ class Service:
             trial=Trial(store, self._lanes.wake, press, domains, config.public_url),
             domains=domains,
             identities=identities,
+            feedback=feedback,
             regions=aws_regions,
             ownership=Ownership(store, self._lanes.wake, press, domains),
             wake=self._lanes.wake,

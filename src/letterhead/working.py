@@ -14,6 +14,7 @@ from letterhead.delivery.following import Following
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
 from letterhead.delivery.leaving import Leaving
+from letterhead.delivery.polling import Polling
 from letterhead.delivery.prune import Kept, Prune
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats, SharedSeats
@@ -40,6 +41,7 @@ class Team:
     settler: Settler
     press: Press
     following: Following
+    polling: Polling
     clock: Callable[[], datetime]
 
 
@@ -73,7 +75,17 @@ def crew(config: Config, database: Database, team: Team) -> Crew:
     sweep = Sweep(outbox, team.lanes, herald, clock)
     prune = _prune(config, database, team)
     leaving = Leaving(LeavingRows(database), clock)
-    return Crew(team.lanes, drain, seats, sweep, prune, team.following, leaving, ways.close)
+    return Crew(
+        lanes=team.lanes,
+        drain=drain,
+        seats=seats,
+        sweep=sweep,
+        prune=prune,
+        following=team.following,
+        polling=team.polling,
+        leaving=leaving,
+        leave=ways.close,
+    )
 
 
 def _prune(config: Config, database: Database, team: Team) -> Prune:

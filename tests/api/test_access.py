@@ -11,7 +11,7 @@ from letterhead.mail.portal import Scope
 from tests.forms import message
 from tests.running import Platform, Portal
 
-OPEN = {"/healthz", "/readyz", "/metrics"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/hooks/amazon-sns"}
 NEEDS = {  # what a portal's key must be allowed for each route; None: the platform's alone
     ("POST", "/v1/portals"): None,
     ("GET", "/v1/portals"): Scope.READ,

@@ -21,7 +21,7 @@ class Certificates:
 
 
 def make(folder: Path) -> Certificates:
-    """Make `good` (mail.test, localhost), `expired`, `wrongname`, `selfsigned` (by a stranger)."""
+    """Make `good` (ours), `sns` (of AWS), `expired`, `wrongname`, `selfsigned` (by a stranger)."""
     ours, stranger = trustme.CA(key_type=trustme.KeyType.ECDSA), trustme.CA()
     ours.cert_pem.write_to_path(folder / "authority.pem")
     relays = (f"{name}-test.mail.protection.outlook.com" for name in ("client", "denied"))
@@ -29,6 +29,7 @@ def make(folder: Path) -> Certificates:
     expired = PAST + timedelta(days=30)
     for name, made in {
         "good": ours.issue_cert(*hosts),
+        "sns": ours.issue_cert("sns.eu-west-1.amazonaws.com"),
         "expired": ours.issue_cert("expired.test", not_before=PAST, not_after=expired),
         "wrongname": ours.issue_cert("another.test"),
         "selfsigned": stranger.issue_cert("selfsigned.test"),

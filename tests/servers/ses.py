@@ -248,6 +248,7 @@ def _refusal(ses: Ses, said: Mapping[str, Any]) -> Refusal | None:
     return None
 
 
+_KEPT = ("Content-Type", "X-Amzn-ErrorType", "X-Amzn-Query-Error")  # headers of moto's answers
 _Act = Callable[[Ses, str, bytes, str], tuple[int, Any]]
 _OURS: Mapping[tuple[str, str], _Act] = {
     ("GET", "/v2/email/account"): _account,
@@ -271,8 +272,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(size)
         said = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization", ""))
         key_id = said[1] if said else ""
-        if self.path == "/":
+        if self.path == "/" and b"Action=AssumeRole" in body:
             self._lend(body, key_id)
+            return
+        if not self.path.startswith("/v2/"):
+            self._pass_on(body)
             return
         status, found = self.ses.answer(self.command, self.path, body, key_id)
         if self.ses.hangs_up and self.path.endswith("/outbound-emails"):
@@ -296,6 +300,16 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             text = self.ses.moto.post("/", content=body, headers=headers).text
         self._send(200 if allowed else 403, text.encode(), {"Content-Type": "text/xml"})
+
+    def _pass_on(self, body: bytes) -> None:
+        """Of SNS and SQS, and what else is of the whole account, moto has all."""
+        names = ("Authorization", "Content-Type", "X-Amz-Target", "X-Amzn-Query-Mode", "X-Amz-Date")
+        headers = {name: value for name in names if (value := self.headers.get(name))}
+        action = headers.get("X-Amz-Target") or parse_qs(body.decode()).get("Action", [""])[0]
+        self.ses.calls.append(action)
+        said = self.ses.moto.post(self.path, content=body, headers=headers)
+        kept = {name: said.headers[name] for name in _KEPT if name in said.headers}
+        self._send(said.status_code, said.content, kept)
 
     def _say(self, status: int, found: Any) -> None:
         headers = {"Content-Type": "application/json"}

@@ -2,7 +2,8 @@
 The books balance: whatever happens, in whatever order, nobody is lost and nobody counts twice.
 
 Accepted = sent + captured + failed + cancelled + suppressed + uncertain + held + sending + queued,
-and what was forgotten was over.
+where what was sent may be reported delivered, bounced or complained of later, and what was
+forgotten was over.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ from sqlalchemy import select
 
 from letterhead.actions import held
 from letterhead.actions import settings as settings_of
-from letterhead.mail import faults
+from letterhead.errors import Unavailable
+from letterhead.mail import faults, feedback
 from letterhead.mail.letter import Addressee, Claim, Lane, Letter
 from letterhead.mail.message import MessageClass, OnUncertain
 from letterhead.mail.outcome import (
@@ -48,6 +50,7 @@ from letterhead.mail.secret import Secret
 from letterhead.mail.settings import KeepPassword, SmtpSettings
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.feedback import FeedbackRows
 from letterhead.store.history import History
 from letterhead.store.keys import new_key
 from letterhead.store.outbox import Outbox
@@ -55,6 +58,7 @@ from letterhead.store.store import Store
 from letterhead.store.tables import event, recipient
 from letterhead.store.vault import Vault
 from tests.conftest import migrated
+from tests.mail.test_feedback import event as event_of_ses
 from tests.servers.postgresql import PostgreSQL
 from tests.store.conftest import NOW
 
@@ -321,6 +325,22 @@ class Books(RuleBasedStateMachine):
     async def _cancel(self, message_id: str) -> None:
         async with self.store.portal(self.portal) as desk:
             await desk.messages.cancel(message_id, self.now)
+
+    @precondition(lambda self: self.accepted)
+    @rule(data=st.data(), kind=st.sampled_from(["Delivery", "Bounce", "Complaint"]))
+    def report(self, data: st.DataObject, kind: str) -> None:
+        """Amazon SES says what became of a mail, in whatever order."""
+        key = data.draw(st.sampled_from(sorted(self.accepted)))
+        found = feedback.read(event_of_ses(kind, key))
+        assert found
+        before = self.accepted[key]
+        try:
+            kept = self.run(FeedbackRows(self.database).keep(found))
+        except Unavailable:
+            assert before == "sending"
+            return
+        if kept and before:
+            self.accepted[key] = found.follows(Status(before)).value
 
     @rule(status=st.sampled_from([Status.SENT, Status.QUEUED]))
     def resolve(self, status: Status) -> None:

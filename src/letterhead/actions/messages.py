@@ -24,7 +24,9 @@ from letterhead.store.store import Desk
 LARGE = 256 * 1024  # bytes from which on a message is made or read off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
 KEY_REUSED = Conflict("This idempotency key was used for another request.")
-_MISSED = {Status.FAILED.value, Status.CANCELLED.value, Status.SUPPRESSED.value}
+_MISSED = {
+    each.value for each in (Status.FAILED, Status.BOUNCED, Status.CANCELLED, Status.SUPPRESSED)
+}
 
 
 @dataclass(frozen=True, slots=True)

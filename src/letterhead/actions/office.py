@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from letterhead.actions.domains import DomainCheck
+from letterhead.actions.feedback import Feedback
 from letterhead.actions.identities import Identities
 from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
@@ -28,6 +29,7 @@ class Office:
     trial: Trial
     domains: DomainCheck
     identities: Identities
+    feedback: Feedback  # of Amazon SES
     regions: Callable[[], Mapping[str, Region]]  # of Amazon SES
     ownership: Ownership
     wake: Callable[[LaneKey], None]

@@ -14,6 +14,7 @@ from letterhead.api import (
     faults,
     health,
     held,
+    hooks,
     identities,
     mail,
     messages,
@@ -32,6 +33,7 @@ def build(office: Office, counts: health.Counts) -> FastAPI:
     app.state.office = office
     errors.install(app)
     app.include_router(health.router)
+    app.include_router(hooks.router)
     app.include_router(health.metrics(counts))
     app.include_router(_version_1())
     _describe(app)

@@ -64,17 +64,17 @@ def demand_type(request: Request, *types: str) -> str:
     return given
 
 
-async def octets(request: Request) -> bytes:
+async def octets(request: Request, *, limit: int = LIMIT) -> bytes:
     """The whole body, as long as it is within the limit."""
     declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > LIMIT:
-        raise TooLarge(f"A request has at most {LIMIT} octets.")
+    if declared.isdecimal() and int(declared) > limit:
+        raise TooLarge(f"A request has at most {limit} octets.")
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > LIMIT:
-            raise TooLarge(f"A request has at most {LIMIT} octets.")
+        if size > limit:
+            raise TooLarge(f"A request has at most {limit} octets.")
         parts.append(part)
     return b"".join(parts)
 

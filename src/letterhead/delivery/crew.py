@@ -9,6 +9,7 @@ from typing import Protocol
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
 from letterhead.delivery.leaving import Leaving
+from letterhead.delivery.polling import Polling
 from letterhead.delivery.prune import Prune
 from letterhead.delivery.seats import OwnSeats, SharedSeats
 from letterhead.delivery.sweep import Sweep
@@ -43,6 +44,7 @@ class Crew:
     sweep: Sweep
     prune: Prune
     following: Following
+    polling: Polling
     leaving: Leaving
     leave: Callable[[], Awaitable[None]]  # closes every way out
 
@@ -53,6 +55,7 @@ class Crew:
             tasks.create_task(self.sweep.run()),
             tasks.create_task(self.prune.run()),
             tasks.create_task(self.following.run()),
+            tasks.create_task(self.polling.run()),
             tasks.create_task(self.leaving.run()),
             tasks.create_task(self.seats.run()),
         ]

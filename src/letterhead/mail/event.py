@@ -15,3 +15,8 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     RESOLVED = "resolved"
     SUPPRESSED = "suppressed"
+    DELIVERED = "delivered"  # this and what follows is reported by the way out, later
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    DELAYED = "delayed"
+    REJECTED = "rejected"

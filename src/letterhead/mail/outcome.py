@@ -21,11 +21,20 @@ class Status(StrEnum):
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
     SUPPRESSED = "suppressed"
+    DELIVERED = "delivered"  # this and what follows is reported by the way out, after `sent`
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
 
     @property
     def is_open(self) -> bool:
         """Whether something may still become of the recipient, by itself or by a person."""
         return self in {Status.QUEUED, Status.SENDING, Status.HELD, Status.UNCERTAIN}
+
+
+# What the next server has taken, whatever became of it there.
+TAKEN = frozenset(
+    {Status.SENT, Status.CAPTURED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}
+)
 
 
 @dataclass(frozen=True, slots=True)

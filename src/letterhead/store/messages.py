@@ -5,24 +5,40 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    case,
+    exists,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Lane
 from letterhead.mail.message import MessageClass
-from letterhead.mail.outcome import Status
+from letterhead.mail.outcome import TAKEN, Status
 from letterhead.mail.portal import Ids
 from letterhead.mail.retry import PATIENCE
 from letterhead.store.tables import body, event, message, recipient
 from letterhead.store.tally import SENT, TallyRows
 
-_RARE = ("failed", "uncertain", "cancelled", "suppressed")
+_RARE = ("failed", "uncertain", "cancelled", "suppressed", "bounced", "complained")
 # Said as the index of the rare ones says it: SQLite compares the words.
 _IS_RARE = recipient.c.status.in_([literal_column(f"'{each}'") for each in _RARE])
+_TAKEN = [each.value for each in TAKEN]
+# What was reported later stands in events of its own; the row still says that it was sent.
+_TAKEN_AS = case(
+    (recipient.c.status == Status.CAPTURED.value, Status.CAPTURED.value), else_=Status.SENT.value
+)
 _FEW = 2_000  # messages that are looked up by their ids
 _AHEAD = timedelta(hours=2)  # how far ids are ahead at most: of a clock that was put back
-_GONE = (Status.SENT.value, Status.CAPTURED.value)
+_MANY = (Status.SENT.value, Status.CAPTURED.value, Status.DELIVERED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +105,10 @@ class MessageRows:
         sent = select(
             recipient.c.id.label("recipient_id"),
             recipient.c.email,
-            recipient.c.status.label("kind"),
+            _TAKEN_AS.label("kind"),
             recipient.c.settled_at.label("at"),
-            *(recipient.c.reply, recipient.c.fault, null().label("until")),
-        ).where(recipient.c.status.in_(_GONE), recipient.c.reply.is_not(None))
+            *(recipient.c.reply, null().label("fault"), null().label("until")),
+        ).where(recipient.c.status.in_(_TAKEN), recipient.c.reply.is_not(None))
         mine = (recipient.c.message_id == message_id, recipient.c.portal_id == self._portal_id)
         rows = [
             *await self._connection.execute(kept.where(*mine).order_by(event.c.id)),
@@ -152,7 +168,7 @@ class MessageRows:
         """
         is_so = _status_is(status, held=held)
         many = _has(is_so)
-        if status.value in _GONE:
+        if status.value in _MANY:
             return many
         columns = recipient.c
         query = select(columns.message_id).where(columns.portal_id == self._portal_id, is_so)

@@ -32,6 +32,7 @@ from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import (
+    TAKEN,
     Deferred,
     Failed,
     Outcome,
@@ -337,7 +338,7 @@ def _forget_secrets(writing: Connection, message_ids: Collection[str]) -> None:
     """Forget what the platform said as soon as everybody has it."""
     if not message_ids:
         return
-    missed = recipient.c.status.not_in([Status.SENT.value, Status.CAPTURED.value])
+    missed = recipient.c.status.not_in([each.value for each in TAKEN])
     there = exists().where(recipient.c.message_id == body.c.message_id, missed)
     writing.execute(delete(body).where(body.c.message_id.in_(message_ids), ~there))
 

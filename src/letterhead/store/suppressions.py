@@ -25,6 +25,8 @@ class Reason(StrEnum):
 
     FAILED = "failed"
     MANUAL = "manual"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
 
 
 class SuppressionRows:

@@ -368,6 +368,8 @@ message = Table(
     sqlite_with_rowid=False,  # else each row stands in two trees
 )
 
+_RARE = "status IN ('failed', 'uncertain', 'cancelled', 'suppressed', 'bounced', 'complained')"
+
 # One row an outcome: a recipient of a message, or its copy.
 recipient = Table(
     "recipient",
@@ -403,8 +405,8 @@ recipient = Table(
         "portal_id",
         "status",
         "message_id",
-        sqlite_where=text("status IN ('failed', 'uncertain', 'cancelled', 'suppressed')"),
-        postgresql_where=text("status IN ('failed', 'uncertain', 'cancelled', 'suppressed')"),
+        sqlite_where=text(_RARE),
+        postgresql_where=text(_RARE),
     ),
     Index(
         "ix_recipient_waiting",

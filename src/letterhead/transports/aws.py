@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from letterhead.egress import Egress
 from letterhead.mail.ses import Access
 
-SES = "sesv2"
+SES, SNS, SQS = "sesv2", "sns", "sqs"
 _LIBRARY = "letterhead.transports.aws_client"
 
 
@@ -78,15 +78,15 @@ class Aws:
     """Opens lines to AWS; those of the operator's account are shared, one a region."""
 
     def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
-        self._egress = egress
-        self._tls = tls
+        self.egress = egress
+        self.tls = tls
         self._shared: dict[str, Line] = {}
 
     def line(self, access: Access) -> Line:
         """The line of an account; one of a portal's own is for the caller to close."""
         if not access.is_operators:
-            return Line(lambda: self._open(access))
-        return self._shared.setdefault(access.region, Line(lambda: self._open(access)))
+            return Line(lambda: self.client(SES, access))
+        return self._shared.setdefault(access.region, Line(lambda: self.client(SES, access)))
 
     async def leave(self, access: Access, line: Line) -> None:
         """Close a line that nobody shares."""
@@ -97,7 +97,8 @@ class Aws:
         while self._shared:
             await self._shared.popitem()[1].close()
 
-    async def _open(self, access: Access) -> Client:
+    async def client(self, service: str, access: Access) -> Client:
+        """A client of one service, for the caller to close; Declined without credentials."""
         library = await asyncio.to_thread(import_module, _LIBRARY)
-        client: Client = await library.opened(SES, access, self._egress, self._tls)
+        client: Client = await library.opened(service, access, self.egress, self.tls)
         return client

@@ -151,14 +151,14 @@ def _config(egress: Egress, tls: ssl.SSLContext) -> AioConfig:
         connector_args={
             "keepalive_timeout": _IDLE,
             "use_dns_cache": False,
-            "resolver": _Resolver(egress),
+            "resolver": EgressResolver(egress),
         },
         http_session_cls=OverEgress,
         warm_up_loader_caches=True,
     )
 
 
-class _Resolver(AbstractResolver):
+class EgressResolver(AbstractResolver):
     """Resolves by our egress; AWS is a destination that the operator set."""
 
     def __init__(self, egress: Egress) -> None:
