@@ -41,12 +41,16 @@ def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
     key = Done(tmp_path, "key", "create", "--portal", "hart", "--scope", "send")
     platform = Done(tmp_path, "key", "create", "--platform")
     person = Done(tmp_path, "user", "add", "anna@hart.test", "--role", "admin", "--portal", "hart")
+    viewer = ("user", "add", "vi@hart.test", "--role", "viewer", "--portal", "hart")
+    for_programs = json.loads(Done(tmp_path, *viewer, "--json").out)
     listed = Done(tmp_path, "portal", "list")
 
-    assert json.loads(added.out) == [{"slug": "hart", "name": "Hart & Co", "type": "default"}]
+    assert json.loads(added.out) == {"slug": "hart", "name": "Hart & Co", "type": "default"}
     assert re.fullmatch(r"\S{30,}\n", key.out)
     assert re.fullmatch(r"\S{30,}\n", platform.out)
     assert "anna@hart.test" in person.out
+    assert for_programs == {**for_programs, "email": "vi@hart.test", "portal": "hart"}
+    assert "token=" in for_programs["url"]
     assert "Hart & Co" in listed.out
     assert [each.code for each in (added, key, platform, person, listed)] == [0] * 5
 
@@ -65,7 +69,7 @@ def test_a_portal_is_exported_and_deleted(tmp_path: Path) -> None:
     assert rows[0] == {**rows[0], "table": "portal", "slug": "hart", "name": "Hart & Co"}
     assert "anna@hart.test" in [each.get("email") for each in rows]
     assert key.out.strip() not in exported.out
-    assert json.loads(deleted.out) == [{"slug": "hart", "discarded": 0}]
+    assert json.loads(deleted.out) == {"slug": "hart", "discarded": 0}
     assert (shown.code, again.code) == (1, 0)
 
 

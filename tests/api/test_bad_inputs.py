@@ -206,6 +206,35 @@ def test_everything_that_is_wrong_is_named_at_once(portal: Portal) -> None:
     assert fields(answer) == {"to", "cc", "subject", "headers", "surprise", "text"}
 
 
+def test_everything_that_is_wrong_with_a_session_is_named_at_once(portal: Portal) -> None:
+    asked = {"email": "nobody", "role": "god", "ttl": 0, "surprise": True}
+
+    problem = portal.refused("POST", f"/portals/{portal.slug}/sessions", asked)
+
+    assert {each["field"] for each in problem["errors"]} == set(asked)
+
+
+def test_null_leaves_out_what_may_be_left_out(portal: Portal) -> None:
+    default = {"type": "default", "from_name": "Hart", "reply_to": None, "copy_to": None}
+    relay = {
+        "type": "smtp",
+        "provider": "microsoft365_relay",
+        "server": "hart-test.mail.protection.outlook.com",
+        "port": 25,
+        "login": None,
+        "password": None,
+        "from_name": None,
+        "from_address": "office@hart.test",
+        "copy_to": None,
+        "allow_ssl": True,
+    }
+
+    saved = [portal.save(default)["next"], portal.save(relay)["next"]]
+
+    assert [each["copy_to"] for each in saved] == ["", ""]
+    assert (saved[0]["reply_to"], saved[1]["login"], saved[1]["password_set"]) == ("", "", False)
+
+
 @pytest.mark.parametrize(
     ("request_", "status"),
     [

@@ -1,5 +1,6 @@
 """Let people in: the first operator, a password, a one-time address, a pass, and out again."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -174,20 +175,9 @@ async def entry(
     store: Store, public_url: str, portal: Portal, guest: Guest, *, now: datetime
 ) -> str:
     """A one-time address that signs somebody of the platform in to one portal."""
-    email = _address(guest.email)
-    if guest.role is Role.OPERATOR:
-        message = said("Choose admin, consultant or viewer: an operator needs an account.")
-        raise Invalid([Problem("role", "invalid", message)])
-    if not 0 < guest.lasting <= LONGEST_SESSION:
-        raise Invalid(
-            [
-                Problem(
-                    "ttl",
-                    "invalid",
-                    said("Use 1 to {limit} seconds.", limit=LONGEST_SESSION),
-                )
-            ]
-        )
+    if found := list(guest_problems(guest.email, guest.role, guest.lasting)):
+        raise Invalid(found)
+    email = address.address(guest.email)
     lasting = timedelta(seconds=guest.lasting)
     made = Ticket(
         kind=TicketKind.ENTRY,
@@ -200,6 +190,22 @@ async def entry(
     )
     async with store.people() as rows:
         return link(public_url, "enter", await rows.issue(made, now))
+
+
+def guest_problems(email: str, role: str, lasting: int) -> Iterator[Problem]:
+    """What is wrong with somebody of the platform who is to come in; `lasting` in seconds."""
+    try:
+        address.address(email)
+    except ValueError as error:
+        yield Problem("email", "invalid", spoken(error))
+    if role == Role.OPERATOR:
+        message = said("Choose admin, consultant or viewer: an operator needs an account.")
+        yield Problem("role", "invalid", message)
+    elif role not in set(Role):
+        yield Problem("role", "unknown", "Choose admin, consultant or viewer.")
+    if not 0 < lasting <= LONGEST_SESSION:
+        message = said("Use 1 to {limit} seconds.", limit=LONGEST_SESSION)
+        yield Problem("ttl", "invalid", message)
 
 
 async def make_pass(
@@ -253,10 +259,3 @@ def _read(email: str, password: Secret) -> str:
     if found:
         raise Invalid(found)
     return email
-
-
-def _address(email: str) -> str:
-    try:
-        return address.address(email)
-    except ValueError as error:
-        raise Invalid([Problem("email", "invalid", spoken(error))]) from error

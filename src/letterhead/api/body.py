@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import pydantic_core
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from letterhead.api.errors import Malformed, WrongContentType
 from letterhead.errors import Invalid, Problem, TooLarge
@@ -20,6 +20,9 @@ _MESSAGES = {
 }
 
 M = TypeVar("M", bound="Body")
+
+# A text that may be left out; null leaves it out, too.
+Text = Annotated[str, BeforeValidator(lambda given: "" if given is None else given)]
 
 
 class Body(BaseModel):

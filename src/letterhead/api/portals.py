@@ -195,9 +195,7 @@ async def open_session(
     It works once, within five minutes or `ttl` if that is shorter; the session lasts `ttl` seconds.
     """
     body, problems = await read(request, SessionBody)
-    if body.role not in set(Role):
-        problems.append(Problem("role", "unknown", "Choose admin, consultant or viewer."))
-    if problems:
+    if problems := merged(problems, people.guest_problems(body.email, body.role, body.ttl)):
         raise Invalid(problems)
     guest = people.Guest(body.email, Role(body.role), body.ttl, sent_by="platform")
     store, now = office.store, office.clock()

@@ -9,7 +9,7 @@ from letterhead.actions import settings
 from letterhead.actions.office import Office
 from letterhead.api import show
 from letterhead.api.access import OfficeOf, named_portal
-from letterhead.api.body import Body, demand_type, octets, parse, read_strictly
+from letterhead.api.body import Body, Text, demand_type, octets, parse, read_strictly
 from letterhead.api.codes import CodeBody, demand_right
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
@@ -44,9 +44,9 @@ class DefaultBody(Body):
     """Settings of type default."""
 
     type: str = ""
-    from_name: str = ""
-    reply_to: str = ""
-    copy_to: str = ""
+    from_name: Text = ""
+    reply_to: Text = ""
+    copy_to: Text = ""
 
 
 class SmtpBody(Body):
@@ -56,11 +56,11 @@ class SmtpBody(Body):
     provider: str = "other"
     server: str = ""
     port: int = 587
-    login: str = ""
+    login: Text = ""
     password: str | None = None
-    from_name: str = ""
+    from_name: Text = ""
     from_address: str = ""
-    copy_to: str = ""
+    copy_to: Text = ""
     allow_ssl: bool = True
 
 
@@ -74,14 +74,14 @@ class SesBody(Body):
 
     type: str = ""
     region: str = ""
-    from_name: str = ""
+    from_name: Text = ""
     from_address: str = ""
-    copy_to: str = ""
+    copy_to: Text = ""
     identity: str = Verifies.DOMAIN.value
-    mail_from: str = ""
+    mail_from: Text = ""
     account: str = Account.OPERATOR.value
-    role_arn: str = ""
-    access_key_id: str = ""
+    role_arn: Text = ""
+    access_key_id: Text = ""
     secret_access_key: str | None = None
 
 

@@ -27,6 +27,14 @@ def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
     Console(markup=False, highlight=False).print(table)
 
 
+def print_row(row: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one thing as a table, or as an object of JSON for programs."""
+    if as_json:
+        print(json.dumps(row, indent=2))
+    else:
+        print_rows([row], as_json=False)
+
+
 def print_fault(found: Fault, reply: Reply, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(faults.shown(found, reply.row), indent=2))

@@ -7,7 +7,7 @@ import typer
 
 from letterhead import service
 from letterhead.actions import people, portals
-from letterhead.cli.output import AsJson, print_rows
+from letterhead.cli.output import AsJson, print_row, print_rows
 from letterhead.mail.portal import OPERATOR, Portal, Role, Scope
 
 BY = "command line"  # whose hand it was, in the history
@@ -28,7 +28,7 @@ def portal_add(slug: str, name: str, *, as_json: AsJson = False) -> None:
         ):
             return await portals.add(rows, slug, name, service.now())
 
-    print_rows([_row(asyncio.run(run()))], as_json=as_json)
+    print_row(_row(asyncio.run(run())), as_json=as_json)
 
 
 @portal_app.command("list")
@@ -48,7 +48,7 @@ def portal_list(*, as_json: AsJson = False) -> None:
 @portal_app.command("show")
 def portal_show(slug: str, *, as_json: AsJson = False) -> None:
     """Show one portal."""
-    print_rows([_row(asyncio.run(_portal(slug)))], as_json=as_json)
+    print_row(_row(asyncio.run(_portal(slug))), as_json=as_json)
 
 
 @portal_app.command("export")
@@ -88,7 +88,7 @@ def portal_delete(
         ):
             return await portals.delete(desk, service.now(), by=BY, discards=discard_waiting)
 
-    print_rows([{"slug": slug, "discarded": asyncio.run(run())}], as_json=as_json)
+    print_row({"slug": slug, "discarded": asyncio.run(run())}, as_json=as_json)
 
 
 @user_app.command("add")
@@ -96,6 +96,8 @@ def user_add(
     email: str,
     role: Annotated[Role, typer.Option(help="What the person may do.")],
     portal: Annotated[str | None, typer.Option(help="The portal; an operator has none.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Add a person, and print a link by which they choose a password."""
 
@@ -109,6 +111,10 @@ def user_add(
             return await people.invite(store, config.public_url, invited, service.now())
 
     link = asyncio.run(run())
+    if as_json:
+        added = {"email": email, "role": role.value, "portal": portal, "url": link}
+        print_row(added, as_json=True)
+        return
     print(
         f"{email} is {role.value}{f' of {portal}' if portal else ''}, and accepts it by this link."
     )
