@@ -1,5 +1,5 @@
 """
-Page times on the server: Email Settings, and the message list with many rows.
+Page times on the server: Email Settings, and the message list and its chart with many rows.
 
     python -m benchmarks.pages [--messages 1000000] [--rounds 50]
 
@@ -33,6 +33,8 @@ PAGES = {
     "messages, none queued": f"/portals/{SLUG}/messages?status=queued",
     "messages, a day long ago": f"/portals/{SLUG}/messages?since=2026-01-05&until=2026-01-05",
     "messages, a rare word": f"/portals/{SLUG}/messages?q=needle",
+    "held mail": f"/portals/{SLUG}/held",
+    "history": f"/portals/{SLUG}/history",
 }
 MESSAGE = """
     INSERT INTO message (id, portal_id, class, created_at, subject, reply_to, metadata,
@@ -44,6 +46,8 @@ RECIPIENT = """
                            attempts, dot_sent, settled_at)
     VALUES (?, ?, 1, 'live', ?, 0, ?, ?, ?, 1, 0, ?)
 """
+TALLY = "INSERT INTO tally (portal_id, day, accepted, sent, failed) VALUES (1, ?, 1, 1, 0)"
+UNSUMMED = 100_000  # counts of today that wait to be put together: 170 commits a second
 FAILED = 1000  # one in so many
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -89,6 +93,9 @@ def fill(file: Path, count: int) -> None:
                 for number, key, at in rows(count)
             ),
         )
+        today = int(time.time() / 86_400)
+        days = [*range(today - 30, today), *[today] * UNSUMMED]
+        database.executemany(TALLY, ((day,) for day in days))
 
 
 def rows(count: int) -> Iterator[tuple[int, str, int]]:

@@ -33,6 +33,7 @@ def main() -> None:
         page.screenshot(path=IMAGES / "email-settings.png", full_page=True)
         page.get_by_role("button", name="Dark").click()
         page.screenshot(path=IMAGES / "email-settings-dark.png", full_page=True)
+        _operate(browser.new_page(viewport=SIZE, locale="en-GB"), ground)
         browser.close()
 
 
@@ -43,6 +44,18 @@ def _enter(page: Page, ground: Stand) -> None:
         json={"email": "jo@hart.example", "role": "admin", "ttl": 600},
     )
     page.goto(answer.json()["url"])
+
+
+def _operate(page: Page, ground: Stand) -> None:
+    """Become the first operator, and look at the service."""
+    page.goto(ground.set_up)
+    page.get_by_label("E-mail address").fill("op@platform.example")
+    page.get_by_label("Password").fill("a good long sentence")
+    page.get_by_role("button", name="Set up").click()
+    page.wait_for_url("**/portals")
+    page.screenshot(path=IMAGES / "portals.png", full_page=True)
+    page.goto(f"{ground.address}/health")
+    page.screenshot(path=IMAGES / "health.png", full_page=True)
 
 
 def _take(page: Page, name: str, path: str) -> None:

@@ -21,17 +21,20 @@ class History:
 
     def __init__(self) -> None:
         self.asked: list[datetime] = []
-        self._parts = [5, 5, 1, 0]
+        self.parts = [5, 5, 1, 0]
 
     async def forget_bodies(self, before: datetime) -> int:
         self.asked.append(before)
-        return self._parts.pop(0)
+        return self.parts.pop(0)
 
     async def forget_messages(self, before: datetime) -> int:
         raise AssertionError("messages are kept for ever")
 
     async def forget_counts(self, before: datetime) -> int:
         return 0
+
+    async def add_up(self) -> bool:
+        return bool(self.parts.pop(0))
 
 
 def names(folder: Path) -> list[str]:
@@ -44,6 +47,16 @@ async def test_it_goes_on_until_nothing_is_left(tmp_path: Path) -> None:
     await Prune(history, partial(capture.forget, tmp_path), kept, lambda: NOW, jobs=no_jobs).once()
 
     assert history.asked == [NOW - 7 * DAY] * 4
+
+
+async def test_it_adds_up_until_nothing_is_left(tmp_path: Path) -> None:
+    history, kept = History(), Kept(bodies=None, messages=None, captured=None)
+
+    await Prune(
+        history, partial(capture.forget, tmp_path), kept, lambda: NOW, jobs=no_jobs
+    ).add_up()
+
+    assert history.parts == []
 
 
 async def test_captured_mail_goes_by_its_age(tmp_path: Path) -> None:

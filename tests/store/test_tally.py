@@ -16,7 +16,7 @@ from letterhead.store.database import Database, kind_of
 from letterhead.store.history import History
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
-from letterhead.store.tables import tally
+from letterhead.store.tables import tally, tally_day
 from letterhead.store.tally import Day
 from tests.store.conftest import NOW, MakeLetter
 from tests.store.test_outbox import BUSY, LEASE, OTHER, TAKEN, keep
@@ -90,19 +90,38 @@ async def test_what_expires_has_failed_and_what_a_person_resolves_was_sent(
     assert found[-1].failed == 1
 
 
-async def test_rows_of_a_day_become_one_and_old_days_go(
+async def test_rows_of_a_day_are_added_up_and_old_days_go(
     store: Store, portal: Portal, letter: MakeLetter, database: Database
 ) -> None:
     for at in (NOW - 400 * DAY, NOW, NOW, NOW):
         await keep(store, portal, letter(created_at=at))
-    before = await days(store, portal)
+    before, history = await days(store, portal), History(database)
 
-    gone = await History(database).forget_counts(NOW - 366 * DAY)
+    more = await history.add_up()
+    between = await days(store, portal)
+    await keep(store, portal, letter(2))
+    gone = await history.forget_counts(NOW - 366 * DAY)
+    await history.add_up()
 
-    assert gone == 3
-    assert await days(store, portal) == before == [(3, 0, 0)]
+    assert (more, gone) == (False, 1)
+    assert before == between == [(3, 0, 0)]
+    assert await days(store, portal) == [(5, 0, 0)]
     async with database.read() as reading:
-        assert await reading.scalar(select(func.count()).select_from(tally)) == 1
+        assert await reading.scalar(select(func.count()).select_from(tally)) == 0
+        assert await reading.scalar(select(func.count()).select_from(tally_day)) == 1
+
+
+async def test_what_two_add_up_at_once_is_counted_once(
+    store: Store, portal: Portal, letter: MakeLetter, database: Database
+) -> None:
+    for _ in range(40):
+        await keep(store, portal, letter())
+
+    await asyncio.gather(*(History(database).add_up() for _ in range(4)))
+
+    async with database.read() as reading:
+        assert await reading.scalar(select(func.count()).select_from(tally)) == 0
+    assert await days(store, portal) == [(40, 0, 0)]
 
 
 async def test_an_upgrade_counts_what_is_in_the_log(

@@ -60,7 +60,7 @@ class Health:
     waiting: Waiting | None  # None where the database does not answer
     free: int  # bytes of the disk under the data
     size: int
-    swept: datetime | None
+    swept: datetime | None  # None where this process does not deliver, or has just begun
 
 
 async def platform(store: Store, premises: Premises) -> Platform:

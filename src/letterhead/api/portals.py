@@ -121,12 +121,19 @@ async def issue_key(
 
 @router.get("/portals/{slug}/keys")
 async def keys(
-    office: OfficeOf, portal: Annotated[Portal, Depends(named_portal(None))]
+    office: OfficeOf,
+    portal: Annotated[Portal, Depends(named_portal(None))],
+    limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50,
+    cursor: Annotated[int, Query(ge=0, lt=1 << 31)] = 0,
 ) -> show.Json:
     """The keys of a portal, without what opens: that was shown once."""
     async with office.store.look_around() as rows:
-        found = await rows.keys(portal.id)
-    return {"items": [show.key(each) for each in found], "next_cursor": None}
+        found = await rows.keys(portal.id, after=cursor, limit=limit + 1)
+    more = len(found) > limit
+    return {
+        "items": [show.key(each) for each in found[:limit]],
+        "next_cursor": str(found[limit - 1].id) if more else None,
+    }
 
 
 @router.delete("/portals/{slug}/keys/{key_id}", status_code=204)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -13,6 +14,7 @@ from letterhead.errors import Unavailable
 log = structlog.get_logger(__name__)
 
 EVERY = 600.0  # seconds
+ADD_UP_EVERY = 30.0
 COUNTS_KEPT = timedelta(days=366)  # of days, for the chart of messages
 _BREATH = 0.05  # seconds between parts, in which others have their turn
 
@@ -31,13 +33,19 @@ class Kept:
 
 
 class History(Protocol):
-    """What forgetting needs of the store: each call forgets a part, and says how much it was."""
+    """
+    What forgetting needs of the store.
+
+    Each call forgets a part, and says how much it was; `add_up` says whether much is left.
+    """
 
     async def forget_bodies(self, before: datetime) -> int: ...
 
     async def forget_messages(self, before: datetime) -> int: ...
 
     async def forget_counts(self, before: datetime) -> int: ...
+
+    async def add_up(self) -> bool: ...
 
 
 class Prune:
@@ -53,6 +61,7 @@ class Prune:
         jobs: Forget,
     ) -> None:
         self._clock = clock
+        self._history = history
         self._rules = (
             ("bodies", history.forget_bodies, kept.bodies),
             ("messages", history.forget_messages, kept.messages),
@@ -62,26 +71,37 @@ class Prune:
         )
 
     async def run(self) -> None:
-        """Forget for ever."""
-        while True:
-            try:
-                await self.once()
-            except Unavailable as error:
-                log.warning("pruning waits for the store", reason=str(error))
-            except Exception:
-                log.exception("pruning broke")
-            await asyncio.sleep(EVERY)
+        """Forget, and add up, for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_for_ever(self.once, EVERY))
+            tasks.create_task(_for_ever(self.add_up, ADD_UP_EVERY))
 
     async def once(self) -> None:
         """Forget all that is over its time."""
         for name, forget, kept in self._rules:
-            if kept is not None:
-                await self._forget(name, forget, self._clock() - kept)
+            if kept is not None and (gone := await _through(partial(forget, self._clock() - kept))):
+                log.info("forgotten", what=name, count=gone)
 
-    async def _forget(self, name: str, forget: Forget, before: datetime) -> None:
-        gone = 0
-        while part := await forget(before):
-            gone += part
-            await asyncio.sleep(_BREATH)
-        if gone:
-            log.info("forgotten", what=name, count=gone)
+    async def add_up(self) -> None:
+        """Add what was counted to its days: the chart then has little to read."""
+        await _through(self._history.add_up)
+
+
+async def _through(step: Callable[[], Awaitable[int]]) -> int:
+    """Go on part by part until nothing is left; says how much it was."""
+    done = 0
+    while part := await step():
+        done += part
+        await asyncio.sleep(_BREATH)
+    return done
+
+
+async def _for_ever(do: Callable[[], Awaitable[None]], every: float) -> None:
+    while True:
+        try:
+            await do()
+        except Unavailable as error:
+            log.warning("pruning waits for the store", reason=str(error))
+        except Exception:
+            log.exception("pruning broke")
+        await asyncio.sleep(every)

@@ -28,8 +28,12 @@ class History:
         return await self._database.settling(_part(_bodies, before))
 
     async def forget_counts(self, before: datetime) -> int:
-        """Forget the counts of older days, and make one row of each day's."""
-        return await self._database.settling(_part(tally.put_together, before))
+        """Forget the counts of older days; says of how many."""
+        return await self._database.settling(_part(tally.forget, before))
+
+    async def add_up(self) -> bool:
+        """Add some of what was counted to its days; says whether much is left."""
+        return await self._database.settling(tally.add_up)
 
     async def forget_messages(self, before: datetime) -> int:
         """Forget messages whose last outcome is older, with all that belongs to them."""

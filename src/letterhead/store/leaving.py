@@ -31,6 +31,7 @@ EXPORTED: Mapping[str, frozenset[str]] = {
     "key": frozenset({"digest"}),
     "suppression": frozenset(),
     "change": frozenset(),
+    "tally_day": frozenset(),
     "tally": frozenset(),
     "message": frozenset({"request_digest"}),
     "recipient": frozenset({"lease", "lease_until", "dot_sent"}),

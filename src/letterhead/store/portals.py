@@ -58,9 +58,17 @@ class PlatformRows:
         rows = await self._connection.execute(_PORTALS.where(portal.c.id == portal_id))
         return _portal(rows.first())
 
-    async def portals(self, *, after: str, limit: int, text: str = "") -> Sequence[Portal]:
-        """Portals by slug, from behind `after`; those whose name or slug holds `text`."""
+    async def portals(
+        self, *, after: str, limit: int, text: str = "", among: Collection[int] | None = None
+    ) -> Sequence[Portal]:
+        """
+        Portals by slug, from behind `after`.
+
+        Those whose name or slug holds `text`; of `among`, their ids, where it is given.
+        """
         query = _PORTALS.where(portal.c.slug > after).order_by(portal.c.slug).limit(limit)
+        if among is not None:
+            query = query.where(portal.c.id.in_(among))
         if text:
             columns = (portal.c.slug, portal.c.name)
             query = query.where(or_(*(each.icontains(text, autoescape=True) for each in columns)))
@@ -106,10 +114,11 @@ class PlatformRows:
         scopes = frozenset(map(Scope, row.scopes))
         return Principal(row.portal_id, scopes, row.id, row.last_used_at)
 
-    async def keys(self, portal_id: int) -> Sequence[Row[Any]]:
-        """The keys of a portal that were not revoked, oldest first."""
-        query = select(key).where(key.c.portal_id == portal_id, key.c.revoked_at.is_(None))
-        return (await self._connection.execute(query.order_by(key.c.id))).all()
+    async def keys(self, portal_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:
+        """The keys of a portal that were not revoked, oldest first, from behind `after`."""
+        mine = (key.c.portal_id == portal_id) & key.c.revoked_at.is_(None) & (key.c.id > after)
+        query = select(key).where(mine).order_by(key.c.id).limit(limit)
+        return (await self._connection.execute(query)).all()
 
     async def note_use(self, key_id: int, now: datetime) -> None:
         """Note that a key was used."""
@@ -124,9 +133,10 @@ class PlatformRows:
         name: str | None = await self._connection.scalar(query)
         return name
 
-    async def people(self, portal_id: int) -> Sequence[Row[Any]]:
-        """The people of a portal, by address."""
-        query = select(person).where(person.c.portal_id == portal_id).order_by(person.c.email)
+    async def people(self, portal_id: int, *, after: str, limit: int) -> Sequence[Row[Any]]:
+        """The people of a portal, by address, from behind `after`."""
+        mine = (person.c.portal_id == portal_id) & (person.c.email > after)
+        query = select(person).where(mine).order_by(person.c.email).limit(limit)
         return (await self._connection.execute(query)).all()
 
     async def person(self, portal_id: int, person_id: int) -> Row[Any] | None:
@@ -157,11 +167,6 @@ class PlatformRows:
         await self._connection.execute(
             insert(person).values(email=email, role=role.value, portal_id=portal_id, created_at=now)
         )
-
-    async def by_ids(self, ids: Collection[int]) -> Sequence[Portal]:
-        """Portals by slug."""
-        query = _PORTALS.where(portal.c.id.in_(ids)).order_by(portal.c.slug)
-        return [found for row in await self._connection.execute(query) if (found := _portal(row))]
 
     async def _insert_key(
         self,

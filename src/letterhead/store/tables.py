@@ -440,13 +440,24 @@ body = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-# How many mails of a portal met what on which day; several rows of one day are added up.
+# How many mails of a portal met what on which day.
+tally_day = Table(
+    "tally_day",
+    metadata,
+    Column("portal_id", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False, index=True),  # since 1970, in UTC
+    Column("accepted", Integer, nullable=False),
+    Column("sent", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+)
+
+# What is still to be added to that: each transaction leaves rows of its own.
 tally = Table(
     "tally",
     metadata,
     Column("id", Number, primary_key=True),
     Column("portal_id", Integer, nullable=False),
-    Column("day", Integer, nullable=False),  # since 1970, in UTC
+    Column("day", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),
     Column("sent", Integer, nullable=False),
     Column("failed", Integer, nullable=False),

@@ -4,20 +4,29 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.store.tables import tally
+from letterhead.store.dialect import insert_new
+from letterhead.store.tables import tally, tally_day
 
 ACCEPTED, SENT, FAILED = "accepted", "sent", "failed"
 
 _WHAT = (ACCEPTED, SENT, FAILED)
-_AT_ONCE = 200  # days of portals that are put together in one transaction
+_NOTHING = dict.fromkeys(_WHAT, 0)
+_AT_ONCE = 2000  # rows in one transaction: others must get their turn
 _EPOCH = date(1970, 1, 1)
 
 Happened = tuple[int, datetime, str]  # to a recipient of a portal, when, and what
+
+_ADD = (
+    update(tally_day)
+    .where(tally_day.c.portal_id == bindparam("_portal_id"), tally_day.c.day == bindparam("_day"))
+    .values({each: tally_day.c[each] + bindparam(f"_{each}") for each in _WHAT})
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +43,8 @@ def count(writing: Connection, happened: Iterable[Happened]) -> None:
     """
     Note what happened, in the transaction in which it happens.
 
-    Each transaction adds rows of its own, so that none waits for another; `put_together` makes one
-    of them later.
+    Each transaction adds rows of its own, so that none waits for another; `add_up` adds them to
+    their days later.
     """
     found = Counter((portal_id, number(at), what) for portal_id, at, what in happened)
     days = {(portal_id, day) for portal_id, day, _ in found}
@@ -47,23 +56,29 @@ def count(writing: Connection, happened: Iterable[Happened]) -> None:
         writing.execute(insert(tally), rows)
 
 
-def put_together(writing: Connection, before: datetime) -> int:
-    """Make one row of each day's, and forget days `before`; says how many rows went."""
+def add_up(writing: Connection) -> bool:
+    """Add some of what was noted to its days; says whether much is left."""
     columns = tally.c
-    gone = writing.execute(delete(tally).where(columns.day < number(before))).rowcount
-    many = select(columns.portal_id, columns.day).group_by(columns.portal_id, columns.day)
-    for row in writing.execute(many.having(func.count() > 1).limit(_AT_ONCE)).all():
-        gone += _one_row(writing, row.portal_id, row.day)
-    return gone
+    some = select(columns.id).order_by(columns.id).limit(_AT_ONCE)
+    ready = some.with_for_update(skip_locked=True).cte("ready")
+    taken = delete(tally).where(columns.id.in_(select(ready.c.id))).returning(*columns)
+    rows = writing.execute(taken).all()
+    sums: Counter[tuple[int, int, str]] = Counter()
+    for row in rows:
+        sums.update({(row.portal_id, row.day, each): getattr(row, each) for each in _WHAT})
+    days = sorted({(of, day) for of, day, _ in sums})
+    if days:
+        keys = [{"portal_id": of, "day": day, **_NOTHING} for of, day in days]
+        writing.execute(insert_new(writing.dialect, tally_day), keys)
+        more = [{f"_{each}": sums[of, day, each] for each in _WHAT} for of, day in days]
+        named = [{"_portal_id": of, "_day": day} for of, day in days]
+        writing.execute(_ADD, [{**key, **row} for key, row in zip(named, more, strict=True)])
+    return len(rows) == _AT_ONCE
 
 
-def _one_row(writing: Connection, portal_id: int, day: int) -> int:
-    mine = (tally.c.portal_id == portal_id) & (tally.c.day == day)
-    counts = [tally.c[each] for each in _WHAT]
-    rows = writing.execute(delete(tally).where(mine).returning(*counts)).all()
-    sums = {each: sum(getattr(row, each) for row in rows) for each in _WHAT}
-    writing.execute(insert(tally).values(portal_id=portal_id, day=day, **sums))
-    return len(rows) - 1
+def forget(writing: Connection, before: datetime) -> int:
+    """Forget the days before a time; says how many."""
+    return writing.execute(delete(tally_day).where(tally_day.c.day < number(before))).rowcount
 
 
 class TallyRows:
@@ -81,19 +96,21 @@ class TallyRows:
     async def days(self, until: datetime, *, many: int) -> Sequence[Day]:
         """The last days, the oldest first, those of which there is nothing to tell as well."""
         last = number(until)
-        sums = [func.sum(tally.c[each]).label(each) for each in _WHAT]
-        query = (
-            select(tally.c.day, *sums)
-            .where(tally.c.portal_id == self._portal_id, tally.c.day > last - many)
-            .group_by(tally.c.day)
-        )
-        found = {row.day: row for row in await self._connection.execute(query)}
+        found: dict[int, Counter[str]] = {}
+        for table in (tally_day, tally):
+            for row in await self._connection.execute(self._sums(table, last - many)):
+                counts = {each: int(getattr(row, each)) for each in _WHAT}
+                found.setdefault(row.day, Counter()).update(counts)
         return [
-            Day(_EPOCH + timedelta(each), *(int(getattr(found[each], what)) for what in _WHAT))
-            if each in found
-            else Day(_EPOCH + timedelta(each))
+            Day(_EPOCH + timedelta(each), **found.get(each, Counter()))
             for each in range(last - many + 1, last + 1)
         ]
+
+    def _sums(self, table: Table, after: int) -> Select[tuple[Any, ...]]:
+        columns = table.c
+        sums = [func.sum(columns[each]).label(each) for each in _WHAT]
+        mine = (columns.portal_id == self._portal_id) & (columns.day > after)
+        return select(columns.day, *sums).where(mine).group_by(columns.day)
 
 
 def number(at: datetime) -> int:

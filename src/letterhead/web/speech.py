@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_decimal
 from starlette.requests import Request
 
 from letterhead.web.words import LANGUAGES, SOURCE
@@ -47,6 +48,14 @@ class Speech:
 
     def day(self, at: datetime) -> str:
         return format_date(at.astimezone(self.clock), "long", locale=self.locale)
+
+    def date(self, day: date) -> str:
+        """A day that is one wherever its reader is: 12 Mar 2026."""
+        return format_date(day, "medium", locale=self.locale)
+
+    def number(self, many: int) -> str:
+        """A number with its thousands apart."""
+        return format_decimal(many, locale=self.locale)
 
     def ago(self, at: datetime, now: datetime) -> str:
         """How long ago something was: 3 days ago."""

@@ -44,6 +44,7 @@ def visit(desk: Desk) -> list[str]:
         "/email-settings",
         "/messages",
         f"/messages/{sent}",
+        f"/messages/{sent}/body",
         "/messages?q=nothing",
         "/nowhere",
     ]
@@ -91,12 +92,17 @@ def test_no_page_of_operators_breaks_a_rule(
 ) -> None:
     go_live_scripted(hart, server)
     server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
-    hart.wait_for(hart.send(message()), "held")
+    waits = hart.send(message())
+    hart.wait_for(waits, "held")
     if theme == "dark":
         operator.press("Dark")
     at = hart.platform.address
 
-    found = sweep(operator, axe, [f"{operator.address}/{each}" for each in ("held", "leave")])
+    found = sweep(
+        operator,
+        axe,
+        [f"{operator.address}/{each}" for each in ("held", f"messages/{waits}", "leave")],
+    )
     found |= sweep(operator, axe, [f"{at}/{each}" for each in ("portals", "platform", "health")])
     operator.page.goto(f"{at}/health")
     operator.press("Examine now")

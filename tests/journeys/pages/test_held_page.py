@@ -31,6 +31,8 @@ def test_held_mail_is_released_in_parts_and_discarded_without_a_script(
     plain.get_by_role("link", name="See 4 held mails").click()
     expect(plain.locator("tbody tr")).to_have_count(4)
     expect(plain.get_by_role("alert")).to_contain_text("535 5.7.8")
+    plain.get_by_role("link", name="Number 0").click()
+    plain.get_by_role("link", name="Why it is held").click()
     del server.answers["AUTH"]
 
     plain.get_by_label("How many; empty for all").fill("none")

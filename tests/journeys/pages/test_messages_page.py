@@ -11,7 +11,9 @@ from playwright.sync_api import Page, expect
 from tests.forms import message
 from tests.journeys.pages.desk import Desk
 from tests.journeys.pages.people import Person
+from tests.journeys.settings import go_live_scripted
 from tests.running import Portal
+from tests.servers.scripted import DROP, Scripted
 
 HTML = """
 <p>Dear <b>Anna</b></p><img src="{pixel}">
@@ -48,6 +50,29 @@ def test_what_waits_is_cancelled(desk: Desk, hart: Portal) -> None:
 
     expect(desk.page.get_by_role("alert")).to_contain_text("Nothing of this message waits")
     assert hart.statuses(later) == ["cancelled"]
+
+
+def test_a_person_says_what_became_of_an_uncertain_mail(
+    plain: Page, hart: Portal, server: Scripted
+) -> None:
+    go_live_scripted(hart, server)
+    server.answers["dot"] = DROP
+    ids = [hart.send(message(f"Number {number}", on_uncertain="hold")) for number in range(2)]
+    for each in ids:
+        hart.wait_for(each, "uncertain")
+    del server.answers["dot"]
+    desk = Desk(hart, plain).enter()
+
+    plain.goto(f"{desk.address}/messages/{ids[0]}")
+    desk.press("It arrived")
+    expect(plain.locator("tbody .chip")).to_contain_text("Sent")
+    plain.goto(f"{desk.address}/messages/{ids[1]}")
+    desk.press("Send it again")
+    hart.wait_for(ids[1], "sent")
+
+    taken = [each for each in server.taken if b"Subject: Number 1" in each.content]
+    assert hart.statuses(ids[0]) == ["sent"]
+    assert len(taken) == 2
 
 
 def test_a_long_log_has_pages(desk: Desk, hart: Portal) -> None:

@@ -124,3 +124,23 @@ def test_admins_are_told_of_keys_and_never_of_what_opens(hart: Portal, person: P
     assert "tests (send)" in told
     assert key not in told
     assert "a-very-secret-password" not in told
+
+
+def test_a_long_list_of_keys_has_pages(desk: Desk, hart: Portal) -> None:
+    page = desk.page
+    path = f"/portals/{hart.slug}/keys"
+    for number in range(52):
+        hart.call("POST", path, {"name": f"Number {number}", "scopes": ["send"]})
+
+    page.goto(f"{desk.address}/keys")
+    first = page.locator("tbody tr").count()
+    page.get_by_role("link", name="More keys").click()
+    expect(page.locator("tbody")).to_contain_text("Number 51")
+    rest = page.locator("tbody tr").count()
+    asked = hart.call("GET", f"{path}?limit=50")
+    more = hart.call("GET", f"{path}?limit=50&cursor={asked['next_cursor']}")
+
+    assert (first, rest) == (50, 2)
+    assert [each["name"] for each in more["items"]] == ["Number 50", "Number 51"]
+    assert more["next_cursor"] is None
+    assert hart.refused("GET", f"{path}?cursor=x")["status"] == 422

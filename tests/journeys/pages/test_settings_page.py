@@ -266,8 +266,8 @@ def test_the_history_says_who_did_what(desk: Desk, hart: Portal, mail_server: Po
     expect(rows).to_have_count(4)  # the newest first
     expect(rows.nth(0)).to_contain_text("Switched a version on")
     expect(rows.nth(2)).to_contain_text("admin@hart.test")
-    expect(rows.nth(2)).to_contain_text("from_name: Before → After")
-    expect(rows.nth(2)).to_contain_text("password: typed anew")
+    expect(rows.nth(2)).to_contain_text("From Name: Before → After")
+    expect(rows.nth(2)).to_contain_text("SMTP Password: typed anew")
     expect(rows.nth(3)).to_contain_text("API")
     text = desk.page.content()
     assert PASSWORD not in text

@@ -7,8 +7,10 @@ from letterhead.actions import portals
 from letterhead.errors import Invalid
 from letterhead.mail.portal import Scope
 from letterhead.mail.rights import Right
-from letterhead.web.access import SEE_OTHER, Asked, guarded, numbered
+from letterhead.web.access import SEE_OTHER, Asked, guarded, number, numbered
 from letterhead.web.render import Errors
+
+_PAGE = 50
 
 
 async def look(asked: Asked) -> Response:
@@ -45,9 +47,10 @@ ROUTES = [
 
 
 async def _page(asked: Asked, *, status: int = 200, **values: object) -> Response:
+    after = number(asked.request.query_params.get("after", "")) or 0
     async with asked.office.store.look_around() as rows:
-        found = await rows.keys(asked.portal.id)
+        found = await rows.keys(asked.portal.id, after=after, limit=_PAGE + 1)
+    more = found[_PAGE - 1].id if len(found) > _PAGE else None
     blank = {"errors": Errors(), "name": "", "chosen": [Scope.SEND, Scope.READ], "made": ""}
-    return asked.page(
-        "keys.html", {**blank, "keys": found, "scopes": list(Scope), **values}, status
-    )
+    shown = {"keys": found[:_PAGE], "more": more, "scopes": list(Scope)}
+    return asked.page("keys.html", {**blank, **shown, **values}, status)

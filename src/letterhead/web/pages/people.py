@@ -13,6 +13,7 @@ from letterhead.mail.said import said, spoken
 from letterhead.web.access import SEE_OTHER, Asked, guarded, numbered
 from letterhead.web.render import Errors
 
+_PAGE = 50
 ROLES = {
     Role.ADMIN: said("everything in this portal"),
     Role.CONSULTANT: said("fill in, test and check Email Settings; no messages, no switching on"),
@@ -89,7 +90,10 @@ def _back(asked: Asked) -> Response:
 
 
 async def _page(asked: Asked, *, status: int = 200, **values: object) -> Response:
+    after = asked.request.query_params.get("after", "")
     async with asked.office.store.look_around() as rows:
-        found = await rows.people(asked.portal.id)
+        found = await rows.people(asked.portal.id, after=after, limit=_PAGE + 1)
+    more = found[_PAGE - 1].email if len(found) > _PAGE else ""
     blank = {"errors": Errors(), "typed": {"email": "", "role": ""}, "written": "", "note": ""}
-    return asked.page("people.html", {**blank, "people": found, "roles": ROLES, **values}, status)
+    shown = {"people": found[:_PAGE], "more": more, "roles": ROLES}
+    return asked.page("people.html", {**blank, **shown, **values}, status)

@@ -1,5 +1,7 @@
 """The portals that somebody may see; for operators, how they stand, and how one leaves."""
 
+from collections.abc import Sequence
+
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -21,7 +23,7 @@ async def find(asked: Asked) -> Response:
     """List portals by slug; who may see one alone is led to it."""
     if not asked.visitor.sees_all:
         async with asked.office.store.look_around() as rows:
-            own = await rows.by_ids([each for each in asked.visitor.roles if each])
+            own = await rows.portals(after="", limit=2, among=_own(asked))
         if len(own) == 1:
             return RedirectResponse(f"/portals/{own[0].slug}/email-settings", SEE_OTHER)
     return await _page(asked)
@@ -85,10 +87,8 @@ async def _page(asked: Asked, status: int = 200, **values: object) -> Response:
     query = asked.request.query_params
     after, wanted = query.get("after", ""), query.get("q", "").strip()
     async with asked.office.store.look_around() as rows:
-        if asked.visitor.sees_all:
-            found = await rows.portals(after=after, limit=_PAGE + 1, text=wanted)
-        else:
-            found = await rows.by_ids([each for each in asked.visitor.roles if each])
+        among = None if asked.visitor.sees_all else _own(asked)
+        found = await rows.portals(after=after, limit=_PAGE + 1, text=wanted, among=among)
         troubles = await rows.troubles(found[:_PAGE])
         gone = await rows.gone(_GONE) if asked.visitor.sees_all else ()
     own = {each.id: troubles.get(_connection(each.live.type, each.id)) for each in found[:_PAGE]}
@@ -103,6 +103,11 @@ async def _page(asked: Asked, status: int = 200, **values: object) -> Response:
     }
     blank = {"errors": Errors(), "typed": {"slug": "", "name": ""}}
     return asked.page("portals.html", {**blank, **shown, **values}, status)
+
+
+def _own(asked: Asked) -> Sequence[int]:
+    """The portals in which somebody has a role."""
+    return [each for each in asked.visitor.roles if each]
 
 
 def _demand_meant(asked: Asked) -> None:
