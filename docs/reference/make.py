@@ -32,6 +32,7 @@ COMMANDS = (
     "work",
     "migrate",
     "doctor",
+    "aws setup",
     "portal add",
     "portal list",
     "portal show",

@@ -1,11 +1,16 @@
 """The ways out of this process, built from a `Config`: connections, mail servers, AWS."""
 
 import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from letterhead.config import Config
 from letterhead.egress import Egress, tls_context
+from letterhead.errors import Misconfigured
 from letterhead.identity import Identity
+from letterhead.mail import ses_setup
 from letterhead.mail.letter import Route
 from letterhead.mail.reply import Answer
 from letterhead.mail.secret import Secret
@@ -14,6 +19,7 @@ from letterhead.mail.ses import Access, SesRoute
 from letterhead.mail.settings import OwnSettings
 from letterhead.store.settings import destination
 from letterhead.store.vault import Vault
+from letterhead.transports import aws_setup
 from letterhead.transports.aws import Aws
 from letterhead.transports.aws_regions import demand_region
 from letterhead.transports.choose import Ways
@@ -64,6 +70,53 @@ async def probe_ses(config: Config, route: SesRoute) -> Answer | None:
         ).probe()
     finally:
         await aws.close()
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSetup:
+    """What `letterhead aws setup` was asked for; `in_queue` None takes what fits."""
+
+    region: str
+    in_queue: bool | None
+    dry_run: bool
+
+
+async def set_up_aws(config: Config, asked: AwsSetup) -> Mapping[str, Any]:
+    """Make what SES needs to report, or show it: steps, variables, permissions."""
+    region, endpoint = _region(config, asked), _endpoint(config, asked)
+    aws = Aws(egress(config), tls_context(config.ca_file))
+    partition, account = await aws_setup.whose(aws, region)
+    wanted = ses_setup.Wanted(
+        partition=partition,
+        region=region,
+        account=account,
+        configuration_set=config.ses_configuration_set or "letterhead",
+        endpoint=endpoint,
+    )
+    plan = ses_setup.plan(wanted)
+    steps: Sequence[Mapping[str, str]] = [{"what": each.words, "done": "no"} for each in plan]
+    if not asked.dry_run:
+        steps = await aws_setup.carry_out(aws, region, plan)
+    policy = ses_setup.permissions(wanted)
+    return {"steps": steps, "variables": wanted.variables, "policy": policy}
+
+
+def _region(config: Config, asked: AwsSetup) -> str:
+    """The region that was named, else that of the platform's route."""
+    route = config.default_route
+    found = asked.region or (route.region if isinstance(route, SesRoute) else "")
+    if not found:
+        raise Misconfigured("Name the region: --region eu-west-1.")
+    return demand_region(found)
+
+
+def _endpoint(config: Config, asked: AwsSetup) -> str:
+    """Where SNS reaches us; empty: reports wait in a queue."""
+    reachable = config.public_url.startswith("https://")
+    if asked.in_queue is False and not reachable:
+        raise Misconfigured("LETTERHEAD_PUBLIC_URL: SNS needs an https:// address, or a queue.")
+    in_queue = not reachable if asked.in_queue is None else asked.in_queue
+    return "" if in_queue else f"{config.public_url}/hooks/amazon-sns"
 
 
 def _default_route(config: Config) -> Server | SesRoute | None:

@@ -3,7 +3,8 @@ Amazon SES: moto's server, and in front of it what moto lacks.
 
 moto answers CreateEmailIdentity, DeleteEmailIdentity, SendEmail, AssumeRole. What it lacks is
 answered here: GetAccount, PutEmailIdentityMailFromAttributes,
-PutEmailIdentityDkimSigningAttributes, CreateTenant, GetTenant, CreateTenantResourceAssociation; in
+PutEmailIdentityDkimSigningAttributes, CreateTenant, GetTenant, CreateTenantResourceAssociation,
+PutConfigurationSetSuppressionOptions, {Create,Update}ConfigurationSetEventDestination; in
 GetEmailIdentity the keys of Easy DKIM, which are verified by asking the tests' name server; and
 the refusals: unverified senders, the sandbox, keys that were revoked, roles that want an external
 id, and whatever a test asks for.
@@ -108,6 +109,7 @@ class Ses:
     given_up: set[str] = field(default_factory=set)  # identities that SES waits for no more
     mail_from: dict[str, str] = field(default_factory=dict)
     tenants: dict[str, set[str]] = field(default_factory=dict)
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)  # by configuration set
     taken: list[Taken] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -220,6 +222,29 @@ def _tenant(ses: Ses, path: str, body: bytes, key_id: str) -> tuple[int, Any]:
     return 200, {"TenantName": name, "TenantArn": arn}
 
 
+def _make_set(ses: Ses, path: str, body: bytes, key_id: str) -> tuple[int, Any]:
+    said = json.loads(body)
+    if said["ConfigurationSetName"] in ses.reports:
+        return THERE.status, THERE
+    ses.reports[said["ConfigurationSetName"]] = {}
+    return ses.forwarded("POST", path, body)
+
+
+def _set_suppressions(ses: Ses, path: str, body: bytes, key_id: str) -> tuple[int, Any]:
+    assert path.split("/")[4] in ses.reports
+    return 200, {}
+
+
+def _report_to(ses: Ses, path: str, body: bytes, key_id: str) -> tuple[int, Any]:
+    """An event destination, made by its own path or changed by that of its name."""
+    _, _, _, _, of, _, *name = path.split("/")
+    said = json.loads(body)
+    if not name and said["EventDestinationName"] in ses.reports[of]:
+        return THERE.status, THERE
+    ses.reports[of][name[0] if name else said["EventDestinationName"]] = said["EventDestination"]
+    return 200, {}
+
+
 def _send(ses: Ses, path: str, body: bytes, key_id: str) -> tuple[int, Any]:
     said = json.loads(body)
     refusal = _refusal(ses, said)
@@ -258,6 +283,10 @@ _OURS: Mapping[tuple[str, str], _Act] = {
     ("PUT", "/v2/email/identities/[^/]+/dkim/signing"): _set_keys,
     ("POST", "/v2/email/tenants(/.*)?"): _tenant,
     ("POST", "/v2/email/outbound-emails"): _send,
+    ("POST", "/v2/email/configuration-sets"): _make_set,
+    ("PUT", "/v2/email/configuration-sets/[^/]+/suppression-options"): _set_suppressions,
+    ("POST", "/v2/email/configuration-sets/[^/]+/event-destinations"): _report_to,
+    ("PUT", "/v2/email/configuration-sets/[^/]+/event-destinations/[^/]+"): _report_to,
 }
 
 

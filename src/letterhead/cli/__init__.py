@@ -9,7 +9,7 @@ import typer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from letterhead import __version__
-from letterhead.cli import people, questions, running, sending
+from letterhead.cli import aws, people, questions, running, sending
 from letterhead.errors import Invalid, LetterheadError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.add_typer(running.app)
 app.add_typer(questions.app)
 app.add_typer(sending.app)
+app.add_typer(aws.app, name="aws")
 app.add_typer(people.portal_app, name="portal")
 app.add_typer(people.user_app, name="user")
 app.add_typer(people.key_app, name="key")

@@ -29,7 +29,7 @@ def regions() -> Mapping[str, Region]:
 def demand_region(name: str) -> str:
     """Refuse a region that has no Amazon SES."""
     if name not in regions():
-        raise Misconfigured(f"LETTERHEAD_DEFAULT_ROUTE: Amazon SES is not in a region {name!r}.")
+        raise Misconfigured(f"Amazon SES is not in a region {name!r}.")
     return name
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from letterhead.egress import Egress
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
-from letterhead.mail.reply import Answer, Break, Kind, Stage
+from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Encryption, Server
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
@@ -32,6 +32,11 @@ class Declined(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(str(answer))
         self.answer = answer
+
+    @property
+    def words(self) -> str:
+        """What was said, or why nothing was."""
+        return self.answer.text if isinstance(self.answer, Reply) else self.answer.detail
 
 
 @dataclass(frozen=True, slots=True)

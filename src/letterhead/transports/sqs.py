@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from letterhead.errors import Unavailable
-from letterhead.mail.reply import Reply
 from letterhead.mail.ses import Access
 from letterhead.transports.aws import SQS, Aws, Client
 from letterhead.transports.session import Declined
@@ -28,7 +27,7 @@ class SqsQueue:
             client = await self._opened()
             found = await client.call("receive_message", {**asked, "QueueUrl": self._url})
         except Declined as declined:
-            raise Unavailable(_words(declined)) from declined
+            raise Unavailable(declined.words) from declined
         return [
             (str(each["ReceiptHandle"]), str(each["Body"]).encode())
             for each in found.get("Messages", ())
@@ -39,7 +38,7 @@ class SqsQueue:
             client = await self._opened()
             await client.call("delete_message", {"QueueUrl": self._url, "ReceiptHandle": receipt})
         except Declined as declined:
-            raise Unavailable(_words(declined)) from declined
+            raise Unavailable(declined.words) from declined
 
     async def close(self) -> None:
         if self._client:
@@ -53,8 +52,3 @@ class SqsQueue:
             found = await self._client.call("get_queue_url", {"QueueName": self.name})
             self._url = str(found["QueueUrl"])
         return self._client
-
-
-def _words(declined: Declined) -> str:
-    answer = declined.answer
-    return answer.text if isinstance(answer, Reply) else answer.detail
