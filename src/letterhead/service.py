@@ -27,6 +27,7 @@ from letterhead.actions.messages import Intake, Request
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.premises import Examine, Premises
+from letterhead.actions.reputation import Reputation
 from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
 from letterhead.api import app as api
@@ -191,7 +192,8 @@ class Service:
         identities = Identities(
             store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
         )
-        feedback = Feedback(FeedbackRows(database), Sns(self._ways.aws), config.ses_topics)
+        judge = Reputation(store, Connections(database), now).judge
+        feedback = Feedback(FeedbackRows(database), Sns(self._ways.aws), config.ses_topics, judge)
         following = Following(DueIdentities(database), identities.follow, now)
         polling = Polling(outward.queues(config, self._ways.aws), feedback.from_sqs)
         team = working.Team(self._ways, self._lanes, self._settler, press, following, polling, now)

@@ -259,7 +259,7 @@ def test_every_fault_says_what_to_do_and_who(fault: Fault) -> None:
 def test_what_helps_fits_whom_it_concerns(fault: Fault) -> None:
     assert fault.retry is not Repair.NO or not fault.of_connection
     assert fault.retry is not Repair.WINDOW or fault.hold >= timedelta(minutes=1)
-    assert not fault.hold or fault.retry in {Repair.WINDOW, Repair.BACKOFF}
+    assert not fault.hold or fault.pauses or fault.retry in {Repair.WINDOW, Repair.BACKOFF}
     assert not fault.scatter or (fault.of_connection and fault.retry is Repair.BACKOFF)
     assert not fault.pauses or fault.who != "nobody"
 

@@ -339,7 +339,7 @@ class Books(RuleBasedStateMachine):
         except Unavailable:
             assert before == "sending"
             return
-        if kept and before:
+        if kept is not None and before:
             self.accepted[key] = found.follows(Status(before)).value
 
     @rule(status=st.sampled_from([Status.SENT, Status.QUEUED]))

@@ -39,7 +39,7 @@ class Mail:
     async def report(self, kind: str, **changes: object) -> bool:
         found = feedback.read(event(kind, self.claim.id, **changes))
         assert isinstance(found, Report)
-        return await FeedbackRows(self.database).keep(found)
+        return await FeedbackRows(self.database).keep(found) == self.portal.id
 
     async def status(self) -> str:
         [found] = await statuses(self.store, self.portal, self.claim.message_id)

@@ -1,7 +1,7 @@
 """What Amazon SES reports, as SNS brings it to our door or SQS keeps it for us."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 class Rows(Protocol):
     """What feedback needs of the store."""
 
-    async def keep(self, report: Report) -> bool: ...
+    async def keep(self, report: Report) -> int | None: ...
 
 
 class Post(Protocol):
@@ -40,6 +40,7 @@ class Feedback:
     rows: Rows
     post: Post
     topics: Collection[str]
+    judge: Callable[[int], Awaitable[None]]  # a portal, after what counts against it
 
     async def from_sns(self, raw: bytes) -> None:
         """Take what somebody says SNS sends; Forbidden unless it is signed, and of our topic."""
@@ -77,5 +78,9 @@ class Feedback:
         except ValueError as error:
             log.info("no event", topic=envelope.topic, reason=str(error)[:200])
             return
-        if report and await self.rows.keep(report):
-            log.info("reported", kind=report.kind.value, recipient=report.recipient_id)
+        portal_id = await self.rows.keep(report) if report else None
+        if report is None or portal_id is None:
+            return
+        log.info("reported", kind=report.kind.value, recipient=report.recipient_id)
+        if report.suppresses:
+            await self.judge(portal_id)

@@ -29,6 +29,7 @@ class Change(StrEnum):
     LINK_SENT = "sent a person a link to choose a password"
     KEY_ISSUED = "issued an API key"
     KEY_REVOKED = "revoked an API key"
+    WARNED = "warned of bounces or complaints"
     EXPORTED = "exported what is kept of the portal"
 
     @property
@@ -47,6 +48,7 @@ _TOLD = frozenset(
         Change.PERSON_REMOVED,
         Change.KEY_ISSUED,
         Change.KEY_REVOKED,
+        Change.WARNED,
         Change.EXPORTED,
     }
 )

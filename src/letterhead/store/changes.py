@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.change import Change, Differences
@@ -35,6 +35,12 @@ class ChangeRows:
         if what.is_told:
             known = int(number or 0)
             await news.changed(self._connection, self._portal_id, known, also=also, at=now)
+
+    async def was(self, what: Change, since: datetime) -> bool:
+        """Whether something was done since a time."""
+        mine = (change.c.portal_id == self._portal_id) & (change.c.what == what.name.lower())
+        query = select(exists().where(mine, change.c.at >= since))
+        return bool(await self._connection.scalar(query))
 
     async def find(self, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
         """The newest first."""

@@ -24,25 +24,27 @@ class FeedbackRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, report: Report) -> bool:
+    async def keep(self, report: Report) -> int | None:
         """
-        Keep a report; False for one that is known, or of a recipient that is not (any more).
+        Keep a report, and say of which portal it is.
+
+        None for one that is known, or of a recipient that is not (any more).
 
         Unavailable if the recipient is just being sent: what SES reports before our own worker
         has written down that it was sent is to be reported again.
         """
 
-        def work(writing: Connection) -> bool:
+        def work(writing: Connection) -> int | None:
             row = writing.execute(_RECIPIENT.where(recipient.c.id == report.recipient_id)).first()
             if row is None or _is_known(writing, report):
-                return False
+                return None
             if row.status == Status.SENDING.value:
                 raise Unavailable("The mail is being sent at this moment: report it again.")
             _note(writing, row, report)
             _settle(writing, row, report)
             if report.suppresses and row.lane == Lane.LIVE.value:
                 _suppress(writing, row, report)
-            return True
+            return int(row.portal_id)
 
         return await self._database.settling(work)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select
+from sqlalchemy import ColumnElement, Row, delete, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,6 +44,12 @@ class SuppressionRows:
             query = query.where(columns.email.contains(text.lower(), autoescape=True))
         rows = await self._connection.execute(query.order_by(columns.email).limit(limit))
         return rows.all()
+
+    async def count(self, reason: Reason, since: datetime) -> int:
+        """How many addresses were put here for a reason since a time."""
+        columns = suppression.c
+        mine = (self._mine(), columns.reason == reason.value, columns.at >= since)
+        return int(await self._connection.scalar(select(func.count()).where(*mine)) or 0)
 
     async def add(self, email: str, now: datetime) -> Row[Any]:
         """Suppress an address; one that is suppressed already stays as it is."""
