@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth pictures assets words
+.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth soak pictures assets words
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)

@@ -18,7 +18,8 @@ from letterhead.actions.elsewhere import attempt
 from letterhead.egress import Egress, tls_context
 from letterhead.egress.http import ANSWER_LIMIT
 from letterhead.errors import Forbidden, Unreachable
-from letterhead.identity import Identity, Registration
+from letterhead.identity import Identity
+from letterhead.mail.registration import Registration
 from letterhead.mail.secret import Secret
 
 SECRET = "a client secret of thirty-two bytes"

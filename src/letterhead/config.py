@@ -12,10 +12,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from letterhead import egress
 from letterhead.errors import Misconfigured
-from letterhead.identity import Registration
 from letterhead.mail import address, ses, sns
 from letterhead.mail.limits import Limits
 from letterhead.mail.notice import Texts
+from letterhead.mail.registration import Registration
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
 from letterhead.mail.ses import SesRoute

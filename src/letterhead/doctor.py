@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from letterhead import listening, outward, service
+from letterhead import listening, operating, outward
 from letterhead.actions.premises import Finding
 from letterhead.config import Config
 from letterhead.egress import tls_context
@@ -37,7 +37,7 @@ async def examine(config: Config) -> list[Finding]:
 
 
 async def _database(config: Config) -> tuple[str, str]:
-    async with service.opened(config) as (_, store), store.look_around() as rows:
+    async with operating.opened(config) as (_, store), store.look_around() as rows:
         return "ok", f"It answers, and has {await rows.count_portals()} portals."
 
 
@@ -45,8 +45,8 @@ async def _server(config: Config) -> tuple[str, str]:
     """What many processes want of PostgreSQL."""
     if not config.database_url.startswith("postgresql"):
         return "ok", "It is a file: nothing to set."
-    async with service.opened(config) as (database, _):
-        found = await server.asked(database, service.now)
+    async with operating.opened(config) as (database, _):
+        found = await server.asked(database, operating.now)
     faults, warnings = server.faults(found), server.warnings(found)
     if faults or warnings:
         return "fault" if faults else "warning", " ".join([*faults, *warnings])
@@ -54,7 +54,7 @@ async def _server(config: Config) -> tuple[str, str]:
 
 
 async def _key(config: Config) -> tuple[str, str]:
-    async with service.opened(config) as (_, store):
+    async with operating.opened(config) as (_, store):
         locked = await store.locked()
     if locked:
         return (
@@ -73,12 +73,12 @@ async def _own_certificate(config: Config) -> tuple[str, str]:
     if config.submission_listen is config.submissions_listen is None:
         return "ok", "No door needs one: SMTP submission is off."
     host = urlsplit(config.public_url).hostname or "localhost"
-    files = listening.files(config, host, service.now())
+    files = listening.files(config, host, operating.now())
     Identity(files)
     until = certificate.expires(files)
-    if until < service.now():
+    if until < operating.now():
         return "fault", f"It expired on {until:%d %B %Y}: programs that send by SMTP refuse it."
-    if until < service.now() + _SOON:
+    if until < operating.now() + _SOON:
         return "warning", f"It expires on {until:%d %B %Y}."
     if certificate.signs_itself(files):
         return "warning", "It signs itself: programs that send by SMTP must be told to trust it."

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus
@@ -19,35 +18,14 @@ from letterhead.egress import Egress
 from letterhead.egress import http as wire
 from letterhead.errors import Forbidden
 from letterhead.mail import address
+from letterhead.mail.registration import Attempt, Registration
 from letterhead.mail.said import said
-from letterhead.mail.secret import Secret
 
 SCOPE = "openid email"
 _BASIC = "client_secret_basic"
 _JSON = {"Accept": "application/json"}
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]  # signed by the provider alone: no HMAC, no none
 _LEEWAY = 60  # seconds by which clocks may differ
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
-    """How this service is known to the provider."""
-
-    issuer: str
-    client_id: str
-    client_secret: Secret
-    name: str  # on the button of the sign-in page
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One sign-in on its way: what only the browser that began it can bring back."""
-
-    token: str  # that the browser keeps; the others are made from it
-    state: str
-    nonce: str
-    verifier: str  # of PKCE (RFC 7636): 64 characters
-    back: str  # where the provider sends the browser afterwards
 
 
 class Identity:

@@ -3,13 +3,14 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
+from letterhead.actions.vouching import Identity
 from letterhead.config import Config
 from letterhead.egress import Egress, tls_context
 from letterhead.errors import Misconfigured
-from letterhead.identity import Identity
 from letterhead.mail import ses_setup
 from letterhead.mail.letter import Route
 from letterhead.mail.reply import Answer
@@ -141,4 +142,7 @@ def identity(config: Config) -> Identity | None:
     """The identity provider, if the operator has named one."""
     if config.identity is None:
         return None
-    return Identity(config.identity, egress(config), tls_context(config.ca_file))
+    # Authlib takes 10 MB, and most installations have no provider.
+    library = import_module("letterhead.identity")
+    made: Identity = library.Identity(config.identity, egress(config), tls_context(config.ca_file))
+    return made

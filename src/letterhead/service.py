@@ -1,62 +1,46 @@
 """Builds the store, the ways out, delivery and the doors from a `Config`, and runs them."""
 
 import asyncio
-import ipaddress
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from letterhead import config as configuration
-from letterhead import doors, outward, working
+from letterhead import doors, operating, outward, working
 from letterhead import listening as sockets
-from letterhead.actions import people, portals, rotation
-from letterhead.actions.domains import About, DomainCheck, check
+from letterhead.actions import people
+from letterhead.actions.domains import DomainCheck
 from letterhead.actions.feedback import Feedback
 from letterhead.actions.identities import Identities
-from letterhead.actions.messages import Intake, Request
+from letterhead.actions.messages import Intake
 from letterhead.actions.office import Office
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.premises import Examine, Premises
 from letterhead.actions.reputation import Reputation
-from letterhead.actions.rotation import Rotated
 from letterhead.actions.trial import Trial
 from letterhead.api import app as api
 from letterhead.config import Config
 from letterhead.delivery.following import Following
-from letterhead.delivery.lanes import AT_ONCE
 from letterhead.delivery.polling import Polling
 from letterhead.delivery.settling import Settler
-from letterhead.dns import Dns
 from letterhead.doors import Certificate
-from letterhead.errors import Misconfigured
-from letterhead.mail.letter import Receipt
 from letterhead.mail.notice import Press
-from letterhead.mail.portal import OPERATOR, Ids
-from letterhead.mail.providers import Provider
-from letterhead.mail.raw import RawMessage
-from letterhead.mail.sender import Platform
+from letterhead.mail.portal import Ids
 from letterhead.mail.settings import FOREIGN_PORTS, Ports
-from letterhead.mail.spf_record import Network
-from letterhead.store import copying
+from letterhead.operating import Part, now
 from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.feedback import FeedbackRows
 from letterhead.store.identities import DueIdentities
-from letterhead.store.keys import KeyFile, Ring, new_key
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
-from letterhead.store.vault import Vault
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
 from letterhead.transports.aws_regions import regions as aws_regions
@@ -67,102 +51,6 @@ from letterhead.web import app as web
 Announce = Callable[[str], None]
 
 log = structlog.get_logger(__name__)
-
-
-def now() -> datetime:
-    """The one place where the clock is read."""
-    return datetime.now(UTC)  # noqa: TID251 - this is that place
-
-
-def settings() -> Config:
-    """The settings of this process; Misconfigured names the variable that is not right."""
-    return configuration.read()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What of the service this process runs: the doors, the work, or both."""
-
-    doors: bool = True
-    lanes_at_once: int = AT_ONCE  # 0: it does not work
-
-
-@asynccontextmanager
-async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[Database, Store]]:
-    """The store, its tables up to date; beside a service that may run, unless it is `alone`."""
-    _make_folder(config)
-    database = Database(config.database_url)
-    try:
-        with database.alone() if alone else nullcontext():
-            await database.prepare()
-            yield database, Store(database, Vault(_ring(config)))
-    finally:
-        await database.close()
-
-
-async def _demand_ring(config: Config) -> None:
-    """Refuse to make a key of our own where others have sealed passwords with theirs."""
-    if config.secret_keys or config.secret_keys_file.exists():
-        return
-    database = Database(config.database_url)
-    try:
-        await database.prepare()
-        if await Store(database, Vault(lambda: [new_key()])).locked():
-            raise Misconfigured(
-                "LETTERHEAD_SECRET_KEYS: secrets are stored, and their key is not here: "
-                "set the key ring of the other processes."
-            )
-    finally:
-        await database.close()
-
-
-async def check_domain(config: Config, domain: str, provider: Provider) -> Mapping[str, Any]:
-    """What DNS says of a domain; for the command line."""
-    about = About(domain, provider, networks=_networks(config))
-    return await check(_dns(config), about, now())
-
-
-async def migrate(
-    config: Config, *, copy_from: str | None, progress: copying.Progress
-) -> Sequence[copying.Copied]:
-    """Bring the tables up to date; with `copy_from`, fill them from a SQLite file."""
-    _make_folder(config)
-    if copy_from is not None:
-        return await asyncio.to_thread(copying.copy, copy_from, config.database_url, progress)
-    database = Database(config.database_url)
-    try:
-        await database.migrate()
-    finally:
-        await database.close()
-    return ()
-
-
-async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
-    """Turn the key ring; for the command line, beside a service that may run."""
-    async with opened(config) as (_, store):
-        ring = None if config.secret_keys else KeyFile(config.secret_keys_file)
-        return await (rotation.drop_old(store, ring) if drop_old else rotation.turn(store, ring))
-
-
-async def hand_in(config: Config, slug: str, messages: Sequence[RawMessage]) -> Sequence[str]:
-    """Keep messages of a portal, all or none, beside a service that may run; gives their ids."""
-    async with opened(config) as (database, store):
-        async with store.look_around() as rows:
-            portal = await portals.find(rows, slug, OPERATOR)
-        committer = Committer(database)
-        intake = Intake(committer, lambda _: None, Ids(), _platform(config))  # the sweep wakes
-        async with committer.at_work():
-            kept = await intake.accept(portal, [Request(each) for each in messages], now())
-    return [each.id for each in kept if isinstance(each, Receipt)]
-
-
-def _ring(config: Config) -> Ring:
-    """The operator's keys, else those of the file, which is made at the first start."""
-    if config.secret_keys:
-        return lambda: config.secret_keys
-    file = KeyFile(config.secret_keys_file)
-    file.make()
-    return file
 
 
 class Service:
@@ -185,10 +73,10 @@ class Service:
         self._settler = Settler(self._outbox)
         self._ways = outward.ways(config, store.vault)
         self._lanes = working.lanes(database, now)
-        platform = _platform(config)
+        platform = operating.platform(config)
         ids = Ids()
         press = Press(ids, platform, config.texts)
-        dns = _dns(config)
+        dns = operating.dns(config)
         identities = Identities(
             store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
         )
@@ -198,7 +86,7 @@ class Service:
         polling = Polling(outward.queues(config, self._ways.aws), feedback.from_sqs)
         team = working.Team(self._ways, self._lanes, self._settler, press, following, polling, now)
         self._crew = crew = working.crew(config, database, team)
-        domains = DomainCheck(store, dns, _networks(config), identities)
+        domains = DomainCheck(store, dns, operating.networks(config), identities)
         self._announce = announce
         self._stopped = asyncio.Event()
         self.office = Office(
@@ -343,30 +231,10 @@ async def serve(config: Config, announce: Announce, examine: Examine, part: Part
     `examine` looks for what is wrong with the installation, when an operator asks for it.
     """
     if part != Part():
-        await _demand_ring(config)
-    async with opened(config, alone=True) as (database, store):
+        await operating.demand_ring(config)
+    async with operating.opened(config, alone=True) as (database, store):
         service = Service(config, database, store, announce=announce, examine=examine)
         await service.run(part)
-
-
-def _platform(config: Config) -> Platform:
-    return Platform(config.platform_name, config.default_from, config.redirect_all_to)
-
-
-def _make_folder(config: Config) -> None:
-    try:
-        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"LETTERHEAD_DATA_DIR: {config.data_dir} cannot be made: {error.strerror}."
-        raise Misconfigured(message) from error
-
-
-def _networks(config: Config) -> Sequence[Network]:
-    return [ipaddress.ip_network(each) for each in config.sending_addresses]
-
-
-def _dns(config: Config) -> Dns:
-    return Dns(config.dns_servers, roots=config.dns_roots, allowed=config.allowed)
 
 
 def _ports(config: Config) -> Ports:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from letterhead.actions import throttle
+from letterhead.actions.vouching import Identity
 from letterhead.errors import Forbidden
-from letterhead.identity import Attempt, Identity
+from letterhead.mail.registration import Attempt
 from letterhead.mail.rights import CODE_AWAITED, SIGNED_IN, TicketKind
 from letterhead.mail.said import said
 from letterhead.mail.secret import Secret

@@ -11,7 +11,7 @@ from letterhead.actions.messages import Intake
 from letterhead.actions.ownership import Ownership
 from letterhead.actions.premises import Premises
 from letterhead.actions.trial import Trial
-from letterhead.identity import Identity
+from letterhead.actions.vouching import Identity
 from letterhead.mail.letter import LaneKey
 from letterhead.mail.notice import Press, Texts
 from letterhead.mail.sender import Platform

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from letterhead import service
+from letterhead import operating
 from letterhead.actions import people, portals
 from letterhead.cli.output import AsJson, print_row, print_rows
 from letterhead.mail.portal import OPERATOR, Portal, Role, Scope
@@ -23,10 +23,10 @@ def portal_add(slug: str, name: str, *, as_json: AsJson = False) -> None:
 
     async def run() -> Portal:
         async with (
-            service.opened(service.settings()) as (_, store),
+            operating.opened(operating.settings()) as (_, store),
             store.platform(by=BY) as rows,
         ):
-            return await portals.add(rows, slug, name, service.now())
+            return await portals.add(rows, slug, name, operating.now())
 
     print_row(_row(asyncio.run(run())), as_json=as_json)
 
@@ -37,7 +37,10 @@ def portal_list(*, as_json: AsJson = False) -> None:
 
     async def run() -> list[Portal]:
         found: list[Portal] = []
-        async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+        async with (
+            operating.opened(operating.settings()) as (_, store),
+            store.look_around() as rows,
+        ):
             while page := await rows.portals(after=found[-1].slug if found else "", limit=500):
                 found += page
         return found
@@ -57,9 +60,9 @@ def portal_export(slug: str) -> None:
 
     async def run() -> None:
         portal = await _portal(slug)
-        async with service.opened(service.settings()) as (_, store):
+        async with operating.opened(operating.settings()) as (_, store):
             async with store.portal(portal, by=BY) as desk:
-                await portals.export(desk, service.now())
+                await portals.export(desk, operating.now())
             async for line in store.rows_of(portal):
                 print(line, end="")
 
@@ -83,10 +86,10 @@ def portal_delete(
     async def run() -> int:
         portal = await _portal(slug)
         async with (
-            service.opened(service.settings()) as (_, store),
+            operating.opened(operating.settings()) as (_, store),
             store.portal(portal, by=BY) as desk,
         ):
-            return await portals.delete(desk, service.now(), by=BY, discards=discard_waiting)
+            return await portals.delete(desk, operating.now(), by=BY, discards=discard_waiting)
 
     print_row({"slug": slug, "discarded": asyncio.run(run())}, as_json=as_json)
 
@@ -103,12 +106,12 @@ def user_add(
 
     async def run() -> str:
         belongs = await _portal(portal) if portal else None
-        config = service.settings()
-        async with service.opened(config) as (_, store):
+        config = operating.settings()
+        async with operating.opened(config) as (_, store):
             async with store.platform(by=BY) as rows:
-                await portals.add_person(rows, email, role, belongs, now=service.now())
+                await portals.add_person(rows, email, role, belongs, now=operating.now())
             invited = people.Invitation(email, role, belongs)
-            return await people.invite(store, config.public_url, invited, service.now())
+            return await people.invite(store, config.public_url, invited, operating.now())
 
     link = asyncio.run(run())
     if as_json:
@@ -126,9 +129,9 @@ def user_reset(email: str) -> None:
     """Print a link for a new password; the old one and the second step count no more."""
 
     async def run() -> str:
-        config = service.settings()
-        async with service.opened(config) as (_, store):
-            return await people.reset(store, config.public_url, email, service.now())
+        config = operating.settings()
+        async with operating.opened(config) as (_, store):
+            return await people.reset(store, config.public_url, email, operating.now())
 
     link = asyncio.run(run())
     print(f"Whoever was signed in as {email} is signed out.")
@@ -151,17 +154,17 @@ def key_create(
         belongs = await _portal(portal) if portal else None
         scopes = scope or (list(Scope) if belongs else [])
         async with (
-            service.opened(service.settings()) as (_, store),
+            operating.opened(operating.settings()) as (_, store),
             store.platform(by=BY) as rows,
         ):
-            key = await portals.issue_key(rows, belongs, name, scopes, now=service.now())
+            key = await portals.issue_key(rows, belongs, name, scopes, now=operating.now())
             return key.reveal()
 
     print(asyncio.run(run()))
 
 
 async def _portal(slug: str) -> Portal:
-    async with service.opened(service.settings()) as (_, store), store.look_around() as rows:
+    async with operating.opened(operating.settings()) as (_, store), store.look_around() as rows:
         return await portals.find(rows, slug, OPERATOR)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from letterhead import service
+from letterhead import operating
 from letterhead.cli.output import AsJson, print_check, print_fault
 from letterhead.mail import address, faults
 from letterhead.mail.providers import PROVIDERS, Provider
@@ -40,7 +40,7 @@ def check_domain(
         name = address.domain(domain)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    found = asyncio.run(service.check_domain(service.settings(), name, chosen))
+    found = asyncio.run(operating.check_domain(operating.settings(), name, chosen))
     print_check(found, as_json=as_json)
     return 0 if found["spf"]["state"] == State.PASS.value else 1
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from dataclasses import asdict
 from functools import partial
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
-from letterhead import demo, service
+from letterhead import demo, operating
 from letterhead.cli.output import AsJson, print_rows
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.doctor import examine
@@ -24,13 +25,13 @@ app = typer.Typer()
 @app.command()
 def serve() -> None:
     """Run everything in one process: pages, API and delivery."""
-    _run(service.Part())
+    _run(operating.Part())
 
 
 @app.command()
 def web() -> None:
     """Run the doors alone, beside `work`; needs PostgreSQL."""
-    _run(service.Part(lanes_at_once=0), "web")
+    _run(operating.Part(lanes_at_once=0), "web")
 
 
 @app.command()
@@ -44,7 +45,7 @@ def work(
 
     A lane is the mail of one portal; each is worked on by one process at a time.
     """
-    _run(service.Part(doors=False, lanes_at_once=concurrency), "work")
+    _run(operating.Part(doors=False, lanes_at_once=concurrency), "work")
 
 
 @app.command()
@@ -61,14 +62,14 @@ def migrate(
 
     With --copy-from, a whole installation moves from SQLite to PostgreSQL: all of it or nothing.
     """
-    config = service.settings()
+    config = operating.settings()
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("")
 
         def show(table: str, done: int, total: int) -> None:
             bar.update(task, description=table, completed=done, total=total)
 
-        copied = asyncio.run(service.migrate(config, copy_from=copy_from, progress=show))
+        copied = asyncio.run(operating.migrate(config, copy_from=copy_from, progress=show))
     if copied or as_json:
         print_rows(map(asdict, copied), as_json=as_json)
     else:
@@ -78,7 +79,7 @@ def migrate(
 @app.command()
 def doctor(*, as_json: AsJson = False) -> int:
     """Check configuration, database, key, DNS and the way out; exit 1 on a fault."""
-    findings = asyncio.run(examine(service.settings()))
+    findings = asyncio.run(examine(operating.settings()))
     print_rows(map(asdict, findings), as_json=as_json)
     return 1 if any(each.state == "fault" for each in findings) else 0
 
@@ -102,7 +103,7 @@ def rotate_key(
     if print_new:
         print(new_key().reveal())
         return 0
-    rotated = asyncio.run(service.rotate_key(service.settings(), drop_old=drop_old))
+    rotated = asyncio.run(operating.rotate_key(operating.settings(), drop_old=drop_old))
     print_rows([asdict(rotated)], as_json=as_json)
     return 1 if rotated.locked else 0
 
@@ -120,11 +121,13 @@ def run_demo(
     return demo.run(messages, stay=stays)
 
 
-def _run(part: service.Part, command: str = "") -> None:
-    config = service.settings()
+def _run(part: operating.Part, command: str = "") -> None:
+    config = operating.settings()
     if command and not config.database_url.startswith("postgresql"):
         raise Misconfigured(
             f"{command} shares work between processes, which needs PostgreSQL: use serve."
         )
     announce = partial(print, flush=True)
+    # Pages and API take other commands longer to load than to run.
+    service = import_module("letterhead.service")
     uvloop.run(service.serve(config, announce, partial(examine, config), part))

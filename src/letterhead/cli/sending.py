@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from letterhead import service
+from letterhead import operating
 from letterhead.cli.output import AsJson, print_rows
 from letterhead.errors import (
     Conflict,
@@ -72,7 +72,7 @@ def send(
     found = map(_read, files) if files else [("stdin", _stdin(ends_at_dot=ends_at_dot))]
     messages = [_parsed(*each) for each in found]
     with _sysexits():
-        ids = asyncio.run(service.hand_in(service.settings(), portal, messages))
+        ids = asyncio.run(operating.hand_in(operating.settings(), portal, messages))
     if files:
         _print_ids(ids, as_json=as_json)
 
@@ -103,7 +103,7 @@ def _read(path: Path) -> tuple[str, bytes]:
 
 def _parsed(name: str, octets: bytes) -> RawMessage:
     try:
-        return raw.read(octets, date=service.now())
+        return raw.read(octets, date=operating.now())
     except (Invalid, TooLarge) as error:
         _stop(f"{name}: {error}", os.EX_DATAERR)
 

@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
 import pytest
+from argon2 import PasswordHasher
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from letterhead.actions.passwords import NOBODY
 from letterhead.mail.rights import FAILURES_OF_ACCOUNT, FAILURES_OF_CODE
 from letterhead.mail.totp import PERIOD
 from tests.journeys.pages.people import (
@@ -315,6 +317,10 @@ def test_the_time_of_an_answer_tells_nobody_who_has_an_account(
     with_one, without = (statistics.median(each) for each in zip(*pairs, strict=True))
 
     assert 0.5 < without / with_one < 2  # a look-up alone would take a tenth
+
+
+def test_nobody_is_compared_as_dearly_as_somebody() -> None:
+    assert not PasswordHasher().check_needs_rehash(NOBODY)
 
 
 def test_who_came_by_a_link_has_no_account(

@@ -8,8 +8,8 @@ from starlette.routing import Route
 from letterhead.actions import elsewhere, people, second_step
 from letterhead.actions.office import Office
 from letterhead.actions.passwords import Login
+from letterhead.actions.vouching import Identity
 from letterhead.errors import Forbidden, LetterheadError, NotFound, TooMany, Unreachable
-from letterhead.identity import Identity
 from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.web.access import client_of, open_to_all, posted
