@@ -59,6 +59,9 @@ bench: setup ## Measure ourselves beside our peers, some minutes; QUICK=1 for a 
 bench-growth: setup servers ## Measure what a message costs with 10,000 and with 1,000,000 others
 	.venv/bin/python -m benchmarks.growth
 
+soak: setup servers ## Kill the service 200 times while 20,000 mails are delivered, and do the sums; some minutes
+	.venv/bin/python -m benchmarks.soak
+
 pictures: setup servers ## Make the pictures of the pages for README and guide, in Chromium
 	.venv/bin/python docs/pictures.py
 

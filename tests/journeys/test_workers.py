@@ -7,19 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from letterhead.demo import certificate
-from letterhead.demo.stand import LOGIN, end, start_process, start_upstream
-from letterhead.demo.tally import Arrivals, arrivals
 from letterhead.mail.providers import PROVIDERS
 from tests.conftest import open_folder
-from tests.forms import message, smtp
+from tests.forms import message
+from tests.plant import BATCH, Plant
 from tests.running import Platform, Portal
 from tests.servers import postgresql
 from tests.servers.postgresql import PostgreSQL
 from tests.test_cli import Done
 
-PASSWORD = "an-upstream-of-the-tests"
-BATCH = 100
 SEATS = PROVIDERS["other"].limits.connections
 
 
@@ -30,94 +26,6 @@ def own() -> Iterator[PostgreSQL]:
     server = postgresql.start(open_folder("postgresql"))
     yield server
     server.end()
-
-
-class Plant:
-    """One `web`, some `work`, and an upstream that writes down what it takes."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder = folder
-        self.database = url.rpartition("/")[2]
-        (folder / "mailbox").mkdir()
-        files = certificate.made(folder, "localhost")
-        self.upstream, port = start_upstream(folder, files, PASSWORD)
-        self.settings = {
-            "LETTERHEAD_DATABASE_URL": url,
-            "LETTERHEAD_ALLOW_DESTINATIONS": f"127.0.0.1:{port}",
-            "LETTERHEAD_CA_FILE": str(folder / "authority.pem"),
-            "LETTERHEAD_DATA_DIR": str(folder / "data"),
-        }
-        assert Done(folder / "data", "migrate", LETTERHEAD_DATABASE_URL=url).code == 0
-        self.web = Platform(folder, self.settings, "web")
-        self.workers = [self.start() for _ in range(2)]
-        self.ids: set[str] = set()
-        self.hart = self._portal("hart", port)
-        self.orla = self._portal("orla", port)
-
-    def start(self) -> "Worker":
-        return Worker(self.folder, self.settings)
-
-    def accept(self, count: int) -> None:
-        """Hand in so many messages, for both portals."""
-        for start in range(0, count, BATCH):
-            messages = [message(f"Mail {at}") for at in range(start, start + BATCH)]
-            portal = (self.hart, self.orla)[start // BATCH % 2]
-            items = portal.call("POST", "/messages/batch", {"messages": messages})["items"]
-            self.ids |= {each["id"] for each in items}
-
-    def arrived(self) -> Arrivals:
-        return arrivals(self.folder / "journal")
-
-    def wait_for(self, count: int, seconds: float = 120) -> None:
-        """Wait until so many of what was handed in have arrived."""
-        ends = time.monotonic() + seconds
-        while (found := len(self.arrived().first.keys() & self.ids)) < count:
-            assert time.monotonic() < ends, f"{found} of {count}"
-            time.sleep(0.02)
-
-    def end(self) -> None:
-        for each in self.workers:
-            each.end()
-        self.web.stop()
-        end(self.upstream)
-
-    def _portal(self, slug: str, port: int) -> Portal:
-        portal = self.web.portal(slug)
-        portal.save(
-            smtp(
-                server="localhost",
-                port=port,
-                login=LOGIN,
-                password=PASSWORD,
-                from_address=LOGIN,
-            )
-        )
-        assert portal.change("test", {"to": "anna@client.test"})["accepted"]
-        newest = max((self.folder / "mailbox").iterdir(), key=lambda each: int(each.stem))
-        code = newest.read_text().split("    ")[1].split("\n")[0]
-        portal.change("confirm", {"code": code.strip()})
-        portal.change("switch-on")
-        return portal
-
-
-class Worker:
-    """One `letterhead work`."""
-
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self.log = folder / f"log-{time.monotonic_ns()}"
-        self.process = start_process(["work"], settings, self.log)
-        ends = time.monotonic() + 60
-        while "working" not in self.log.read_text():
-            assert time.monotonic() < ends
-            time.sleep(0.02)
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def end(self) -> int:
-        """Ask it to stop; gives its exit code."""
-        end(self.process)
-        return self.process.returncode
 
 
 @pytest.fixture(scope="module")

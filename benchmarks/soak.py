@@ -1,0 +1,245 @@
+"""
+Kills while mail flows, and then the sums.
+
+    make soak                                  200 kills during 20,000 deliveries, on SQLite
+    python -m benchmarks.soak --postgresql     one `web`, two `work`; PostgreSQL is killed, too
+    python -m benchmarks.soak --kills 5 --messages 500 --seed 7
+
+Half of the messages may be sent again where nobody knows whether they arrived, the other half wait
+for a person then (`on_uncertain: hold`). The upstream writes each mail down before it answers. At
+the end every message must have arrived or wait for a person, none of the second half twice, and
+the first half no more often than there were connections at each kill. Exit 1 if it is not so.
+"""
+
+import argparse
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from tests.forms import message
+from tests.plant import BATCH, Plant
+from tests.running import KEY
+from tests.servers import postgresql
+from tests.servers.postgresql import PostgreSQL
+
+from letterhead.delivery.lease import TERM
+from letterhead.mail.providers import PROVIDERS
+
+SEATS = PROVIDERS["other"].limits.connections
+ASLEEP = TERM.total_seconds() + 4  # seconds of a process that is stopped, and wakes up
+AHEAD = 1000  # messages that are handed in before they arrive, at most
+_PATIENCE = 300.0  # seconds without an arrival
+
+console = Console(highlight=False)
+
+
+class Load(threading.Thread):
+    """Hands in messages, and goes on after every death; counts what was answered with 202."""
+
+    def __init__(self, plant: Plant, count: int) -> None:
+        super().__init__()
+        self.ids: Mapping[str, set[str]] = {"resend": set(), "hold": set()}
+        self.refused = 0
+        self._plant = plant
+        self._count = count
+
+    @property
+    def accepted(self) -> set[str]:
+        return self.ids["resend"] | self.ids["hold"]
+
+    def run(self) -> None:
+        while len(self.accepted) < self._count:
+            if len(self.accepted) - len(self._plant.arrived().first) > AHEAD:
+                time.sleep(0.1)
+                continue
+            for policy, ids in self.ids.items():
+                self._hand_in(policy, ids)
+
+    def _hand_in(self, policy: str, ids: set[str]) -> None:
+        body = {"messages": [message(f"Mail {at}", on_uncertain=policy) for at in range(BATCH)]}
+        headers = {"Authorization": f"Bearer {KEY}", "X-Portal": "hart"}
+        try:
+            url = f"{self._plant.web.address}/v1/messages/batch"
+            answer = httpx.post(url, json=body, headers=headers, timeout=30)
+        except httpx.HTTPError:
+            answer = None
+        if answer is None or not answer.is_success:
+            self.refused += 1
+            time.sleep(0.1)
+        else:
+            ids |= {each["id"] for each in answer.json()["items"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """Everything that can be done to an installation."""
+
+    plant: Plant
+    server: PostgreSQL | None
+    dice: random.Random
+
+    def do(self) -> str:
+        """Do one of it; says what it was."""
+        ways: list[tuple[int, Callable[[], str]]] = [(8, self._kill), (1, self._stop)]
+        if self.server:
+            ways = [(6, self._kill_worker), (1, self._stop_worker), (2, self._kill)]
+            ways.append((1, self._kill_server))
+        (_, way), *_ = self.dice.choices(ways, [weight for weight, _ in ways])
+        return way()
+
+    def _kill(self) -> str:
+        self.plant.web.kill()
+        self.plant.web.start()
+        return "kill -9 of web" if self.server else "kill -9 of serve"
+
+    def _stop(self) -> str:
+        self._sleep(self.plant.web.process.send_signal)
+        return f"serve stopped for {ASLEEP:.0f} s"
+
+    def _kill_worker(self) -> str:
+        worker = self.plant.workers.pop(0)
+        worker.process.kill()
+        worker.process.wait()
+        self.plant.workers.append(self.plant.start())
+        return "kill -9 of a worker"
+
+    def _stop_worker(self) -> str:
+        self._sleep(self.plant.workers[0].signal)
+        return f"a worker stopped for {ASLEEP:.0f} s, longer than its lease"
+
+    def _kill_server(self) -> str:
+        assert self.server
+        self.server.kill()
+        time.sleep(1)
+        self.server.start()
+        return "kill -9 of PostgreSQL"
+
+    def _sleep(self, send: Callable[[signal.Signals], None]) -> None:
+        send(signal.SIGSTOP)
+        time.sleep(ASLEEP)
+        send(signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What became of all that was accepted."""
+
+    accepted: int
+    arrived: int
+    uncertain: int  # wait for a person
+    lost: int
+    repeated: int  # of those that may be sent again
+    repeated_held: int  # of those that wait for a person
+    allowed: int  # connections, summed up over the kills
+
+    @property
+    def right(self) -> bool:
+        return not self.lost and not self.repeated_held and self.repeated <= self.allowed
+
+
+def soak(plant: Plant, harm: Harm, *, kills: int, messages: int) -> Sums:
+    """Kill so many times while so many messages are delivered; gives the sums."""
+    load = Load(plant, messages)
+    load.start()
+    for number in range(1, kills + 1):
+        _wait_for(plant, messages * number // (kills + 1))
+        done = harm.do()
+        console.print(f"{number:4} of {kills}  {len(plant.arrived().first):7,} arrived  {done}")
+    load.join()
+    return _sums(plant, load, kills)
+
+
+def _sums(plant: Plant, load: Load, kills: int) -> Sums:
+    uncertain = _rest(plant)
+    found = plant.arrived()
+    twice = {name: times - 1 for name, times in found.times.items() if times > 1}
+    return Sums(
+        accepted=len(load.accepted),
+        arrived=len(load.accepted & found.first.keys()),
+        uncertain=len(uncertain),
+        lost=len(load.accepted - found.first.keys() - uncertain),
+        repeated=sum(twice.get(each, 0) for each in load.ids["resend"]),
+        repeated_held=sum(twice.get(each, 0) for each in load.ids["hold"]),
+        allowed=kills * SEATS,
+    )
+
+
+def _rest(plant: Plant) -> set[str]:
+    """Wait until nothing is under way; gives what waits for a person."""
+    ends = time.monotonic() + _PATIENCE
+    for status in ("queued", "sending"):
+        while plant.hart.call("GET", f"/messages?status={status}")["items"]:
+            if time.monotonic() > ends:
+                sys.exit(f"Messages are {status} for ever.")
+            time.sleep(0.2)
+    found, after = set[str](), ""
+    while True:
+        page = plant.hart.call("GET", f"/messages?status=uncertain&limit=100{after}")
+        found |= {each["id"] for each in page["items"]}
+        if not page["next_cursor"]:
+            return found
+        after = f"&cursor={page['next_cursor']}"
+
+
+def _wait_for(plant: Plant, count: int) -> None:
+    ends, last = time.monotonic() + _PATIENCE, 0
+    while (found := len(plant.arrived().first)) < count:
+        if found > last:
+            ends, last = time.monotonic() + _PATIENCE, found
+        if time.monotonic() > ends:
+            sys.exit(f"Nothing arrives any more: {found} of {count}.")
+        time.sleep(0.05)
+
+
+@contextmanager
+def _plant(folder: Path, *, on_postgresql: bool) -> Iterator[tuple[Plant, PostgreSQL | None]]:
+    server = postgresql.start(folder / "postgresql", quick=False) if on_postgresql else None
+    url = server.made() if server else f"sqlite:///{folder}/letterhead.db"
+    (folder / "plant").mkdir()
+    plant = Plant(folder / "plant", url)
+    try:
+        yield plant, server
+    finally:
+        plant.end()
+        if server:
+            server.end()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Kills while mail flows, and then the sums.")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
+    given = parser.parse_args()
+    console.print(f"{given.kills} kills, {given.messages:,} messages, seed {given.seed}")
+    with TemporaryDirectory(prefix="letterhead-soak-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "postgresql").mkdir()
+        with _plant(folder, on_postgresql=given.postgresql) as (plant, server):
+            harm = Harm(plant, server, random.Random(given.seed))  # noqa: S311 - no secret
+            sums = soak(plant, harm, kills=given.kills, messages=given.messages)
+            errors = plant.web.errors()
+    table = Table("accepted", "arrived", "wait for a person", "lost", "twice", "twice, of `hold`")
+    shown = (sums.accepted, sums.arrived, sums.uncertain, sums.lost)
+    repeated = f"{sums.repeated:,} of at most {sums.allowed:,}"
+    table.add_row(*(f"{each:,}" for each in shown), repeated, str(sums.repeated_held))
+    console.print(table)
+    for line in errors[:3]:
+        console.print(line, markup=False)
+    return 0 if sums.right and not errors else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
