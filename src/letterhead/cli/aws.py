@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from letterhead import outward, service
+from letterhead import operating, outward
 from letterhead.cli.output import AsJson, print_rows
 from letterhead.outward import AwsSetup
 
@@ -42,7 +42,7 @@ def setup(
     to start the service with, and the permissions that the service needs in AWS.
     """
     wanted = AwsSetup(region, in_queue=queue, dry_run=dry_run)
-    found = asyncio.run(outward.set_up_aws(service.settings(), wanted))
+    found = asyncio.run(outward.set_up_aws(operating.settings(), wanted))
     if as_json:
         print(json.dumps(found, indent=2))
         return
