@@ -122,6 +122,21 @@ def test_a_bounce_by_sns_suppresses_for_the_portal(
 
 
 @pytest.mark.usefixtures("certificates")
+def test_the_page_says_why_an_address_is_not_written_to(hart: Portal, signer: Signer) -> None:
+    _, recipient = sent(hart)
+    told(hart.platform, signer.envelope(json.dumps(event("Complaint", recipient))))
+    guest = {"email": "admin@hart.test", "role": "admin", "ttl": 600}
+    address = hart.call("POST", f"/portals/{hart.slug}/sessions", guest)["url"]
+
+    with httpx.Client(follow_redirects=True) as browser:
+        browser.get(address)
+        page = browser.get(f"{hart.platform.address}/portals/{hart.slug}/suppressions").text
+
+    assert "The recipient called a mail spam" in page
+    assert "Put here by a person" not in page
+
+
+@pytest.mark.usefixtures("certificates")
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_either_signature_of_sns_is_good(hart: Portal, signer: Signer, version: str) -> None:
     mail, recipient = sent(hart)
