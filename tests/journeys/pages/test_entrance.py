@@ -96,6 +96,21 @@ def test_a_session_ends_with_its_time(hart: Portal, person: Person) -> None:
     assert person.http.get(path).headers["location"].startswith("/sign-in?next=")
 
 
+def test_who_signs_out_leaves_no_session_behind(
+    hart: Portal, person: Person, guest: Person
+) -> None:
+    person.enter(hart)
+    path = f"/portals/{hart.slug}/email-settings"
+    guest.http.cookies.update(person.http.cookies)  # somebody has copied them
+
+    before = guest.http.get(path)
+    out = person.post("/sign-out", person.csrf(path))
+    after = [each.http.get(path) for each in (person, guest)]
+
+    assert (before.status_code, out.headers["location"]) == (200, "/sign-in")
+    assert [each.status_code for each in after] == [303, 303]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("ttl", 0), ("ttl", 10**30), ("role", "operator"), ("role", "god"), ("email", "nobody")],
