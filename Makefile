@@ -55,6 +55,7 @@ reference: setup ## Make the pages of docs/reference that stand in the code
 
 bench: setup ## Measure ourselves beside our peers, some minutes; QUICK=1 for a first look
 	.venv/bin/python -m benchmarks.compare $(if $(QUICK),--quick)
+	.venv/bin/python -m benchmarks.submission $(if $(QUICK),--messages 1000 --rounds 1)
 
 bench-growth: setup servers ## Measure what a message costs with 10,000 and with 1,000,000 others
 	.venv/bin/python -m benchmarks.growth

@@ -14,7 +14,7 @@ from rich.console import Console
 from letterhead.demo.journey import SLUG, Journey
 from letterhead.demo.stand import Stand, stand
 
-_TICKS = os.sysconf("SC_CLK_TCK")
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def stage(database_url: str = "") -> Iterator[Stage]:
 def cpu(process: subprocess.Popen[str]) -> float:
     """Seconds of CPU that a process has used so far."""
     fields = Path(f"/proc/{process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def memory(process: subprocess.Popen[str]) -> float:
