@@ -26,6 +26,7 @@ from letterhead.transports.aws_regions import demand_region
 from letterhead.transports.choose import Ways
 from letterhead.transports.ses import Sending, SesTransport, Stages
 from letterhead.transports.sqs import SqsQueue
+from letterhead.transports.webhooks import Receivers
 
 
 def egress(config: Config) -> Egress:
@@ -118,6 +119,11 @@ def _endpoint(config: Config, asked: AwsSetup) -> str:
         raise Misconfigured("LETTERHEAD_PUBLIC_URL: SNS needs an https:// address, or a queue.")
     in_queue = not reachable if asked.in_queue is None else asked.in_queue
     return "" if in_queue else f"{config.public_url}/hooks/amazon-sns"
+
+
+def receivers(config: Config) -> Receivers:
+    """Who is told by webhooks."""
+    return Receivers(egress(config), tls_context(config.ca_file))
 
 
 def _default_route(config: Config) -> Server | SesRoute | None:

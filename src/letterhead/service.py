@@ -26,6 +26,7 @@ from letterhead.actions.reputation import Reputation
 from letterhead.actions.trial import Trial
 from letterhead.api import app as api
 from letterhead.config import Config
+from letterhead.delivery.calling import Calling
 from letterhead.delivery.following import Following
 from letterhead.delivery.polling import Polling
 from letterhead.delivery.settling import Settler
@@ -41,6 +42,7 @@ from letterhead.store.feedback import FeedbackRows
 from letterhead.store.identities import DueIdentities
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
+from letterhead.store.webhooks import Calls
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
 from letterhead.transports.aws_regions import regions as aws_regions
@@ -84,7 +86,10 @@ class Service:
         feedback = Feedback(FeedbackRows(database), Sns(self._ways.aws), config.ses_topics, judge)
         following = Following(DueIdentities(database), identities.follow, now)
         polling = Polling(outward.queues(config, self._ways.aws), feedback.from_sqs)
-        team = working.Team(self._ways, self._lanes, self._settler, press, following, polling, now)
+        calling = Calling(Calls(database, store.vault), outward.receivers(config).post, now)
+        team = working.Team(
+            self._ways, self._lanes, self._settler, press, following, polling, calling, now
+        )
         self._crew = crew = working.crew(config, database, team)
         domains = DomainCheck(store, dns, operating.networks(config), identities)
         self._announce = announce

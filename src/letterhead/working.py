@@ -8,6 +8,7 @@ from functools import partial
 from importlib import import_module
 
 from letterhead.config import Config
+from letterhead.delivery.calling import Calling
 from letterhead.delivery.crew import Crew, Engine
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
@@ -42,6 +43,7 @@ class Team:
     press: Press
     following: Following
     polling: Polling
+    calling: Calling
     clock: Callable[[], datetime]
 
 
@@ -84,6 +86,7 @@ def crew(config: Config, database: Database, team: Team) -> Crew:
         following=team.following,
         polling=team.polling,
         leaving=leaving,
+        calling=team.calling,
         leave=ways.close,
     )
 

@@ -47,6 +47,9 @@ NEEDS = {  # what a portal's key must be allowed for each route; None: the platf
     ("POST", "/v1/suppressions"): Scope.SEND,
     ("DELETE", "/v1/suppressions"): Scope.SEND,
     ("DELETE", "/v1/suppressions/{email}"): Scope.SEND,
+    ("GET", "/v1/webhooks"): Scope.READ,
+    ("POST", "/v1/webhooks"): Scope.SETTINGS,
+    ("DELETE", "/v1/webhooks/{webhook_id}"): Scope.SETTINGS,
     ("POST", "/v1/messages"): Scope.SEND,
     ("POST", "/v1/messages/batch"): Scope.SEND,
     ("GET", "/v1/messages"): Scope.READ,
@@ -80,6 +83,9 @@ def filled(portal: Portal, path: str) -> str:
         portal.key(Scope.READ)
         keys = portal.call("GET", f"/portals/{portal.slug}/keys")["items"]
         values["key_id"] = str(keys[0]["id"])
+    if "{webhook_id}" in path:
+        made = portal.call("POST", "/webhooks", {"url": "https://hooks.hart.test/"})
+        values["webhook_id"] = str(made["id"])
     if path.startswith("/v1/suppressions"):
         portal.call("POST", "/suppressions", {"email": values["email"]})
     return path.format(**values) + (

@@ -20,7 +20,7 @@ async def test_what_leads_nowhere_allowed_is_as_if_it_did_not_exist(
         await egress(name_server).resolve(name, port=587)
 
     assert error.value.kind == Kind.NO_ADDRESS
-    assert str(error.value) == "The name has no address that mail may be sent to."
+    assert str(error.value) == "The name has no address that may be reached."
 
 
 async def test_an_allowed_network_is_reached(name_server: Bind, net: str) -> None:

@@ -22,6 +22,7 @@ from letterhead.api import (
     providers,
     settings,
     suppressions,
+    webhooks,
 )
 from letterhead.api.access import demand_policies
 from letterhead.api.openapi import definitions
@@ -51,6 +52,7 @@ PARTS = (
     accept.router,
     messages.router,
     suppressions.router,
+    webhooks.router,
 )
 
 
@@ -62,7 +64,7 @@ def _version_1() -> APIRouter:
 
 
 # What routes read by themselves of the headers.
-_ACTING = ("/v1/messages", "/v1/suppressions")
+_ACTING = ("/v1/messages", "/v1/suppressions", "/v1/webhooks")
 _ACCEPTING = ("/v1/messages", "/v1/messages/batch")
 
 

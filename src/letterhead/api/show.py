@@ -292,6 +292,19 @@ def suppression(row: Any) -> Json:  # noqa: ANN401 - a row
     }
 
 
+def webhook(row: Any) -> Json:  # noqa: ANN401 - a row
+    """Who is told what happens, without the secret: that was shown once."""
+    return {
+        "id": row.id,
+        "url": row.url,
+        "events": row.events,
+        "created_at": moment(row.created_at),
+        "state": "failing" if row.failures else "active",
+        "error": row.error,
+        "waiting": row.waiting,
+    }
+
+
 def _upcoming(found: Overview) -> Json | None:
     if found.next is None:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from letterhead.delivery.calling import Calling
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
 from letterhead.delivery.leaving import Leaving
@@ -46,6 +47,7 @@ class Crew:
     following: Following
     polling: Polling
     leaving: Leaving
+    calling: Calling
     leave: Callable[[], Awaitable[None]]  # closes every way out
 
     def start(self, tasks: asyncio.TaskGroup, at_once: int) -> list[asyncio.Task[None]]:
@@ -57,6 +59,7 @@ class Crew:
             tasks.create_task(self.following.run()),
             tasks.create_task(self.polling.run()),
             tasks.create_task(self.leaving.run()),
+            tasks.create_task(self.calling.run()),
             tasks.create_task(self.seats.run()),
         ]
 

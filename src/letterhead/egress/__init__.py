@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from letterhead.egress.addresses import (
+    MAIL_PORTS,
     Address,
     Allowed,
     allowed,
@@ -29,15 +30,15 @@ __all__ = ["Address", "Allowed", "Egress", "allowed", "is_name_server", "tls_con
 RESOLVE_LIMIT = 10.0  # seconds
 
 _ADDRESSES = 8  # that are tried; a name with more is no mail server
-_NO_ADDRESS = "The name has no address that mail may be sent to."
+_NO_ADDRESS = "The name has no address that may be reached."
 
 
 class Egress:
     """
     Resolves names and opens connections.
 
-    A server that is not the operator's (`trusted`) has a name, public addresses and a port of
-    mail, but for what `allowed` says. Whoever names another learns the same as of a name that
+    A server that is not the operator's (`trusted`) has a name, public addresses and one of
+    `ports`, but for what `allowed` says. Whoever names another learns the same as of a name that
     does not exist, and nothing is connected to.
     """
 
@@ -53,7 +54,13 @@ class Egress:
         self._seconds = seconds
 
     async def resolve(
-        self, host: str, *, port: int, trusted: bool = False, seconds: float = RESOLVE_LIMIT
+        self,
+        host: str,
+        *,
+        port: int,
+        trusted: bool = False,
+        ports: Container[int] = MAIL_PORTS,
+        seconds: float = RESOLVE_LIMIT,
     ) -> Sequence[Address]:
         """Give the addresses of `host` that may be connected to: one at least."""
         try:
@@ -62,7 +69,7 @@ class Egress:
         except TimeoutError as error:
             raise Unreachable(Kind.DNS_FAILED, "The name could not be looked up.") from error
         if not trusted:
-            found = [each for each in found if may_be_reached(each, port, self._allowed)]
+            found = [each for each in found if may_be_reached(each, port, self._allowed, ports)]
         if not found:
             raise Unreachable(Kind.NO_ADDRESS, _NO_ADDRESS)
         return found[:_ADDRESSES]

@@ -1,6 +1,7 @@
 """Which addresses mail may be sent to: the public Internet, and what the operator allows."""
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
@@ -8,6 +9,7 @@ from letterhead.mail.settings import PORTS, PRESET_PORTS
 
 Address = IPv4Address | IPv6Address
 NAME_SERVER_PORT = 53
+MAIL_PORTS = PORTS | PRESET_PORTS
 Network = IPv4Network | IPv6Network
 
 _ENTRY = re.compile(r"\[([^\[\]]+)\](?::(\d{1,5}))?|([^:\[\]]+)(?::(\d{1,5}))?|([^\[\]]+:[^\[\]]*)")
@@ -72,11 +74,16 @@ def allowed(text: str) -> tuple[Allowed, ...]:
     return tuple(_entry(each.strip()) for each in text.split(",") if each.strip())
 
 
-def may_be_reached(address: Address, port: int, entries: tuple[Allowed, ...]) -> bool:
+def may_be_reached(
+    address: Address,
+    port: int,
+    entries: tuple[Allowed, ...],
+    ports: Container[int] = MAIL_PORTS,
+) -> bool:
     """Say whether a server that is not the operator's may have this address and port."""
     if any(each.covers(address, port) for each in entries):
         return True
-    return port in PORTS | PRESET_PORTS and is_public(address)
+    return port in ports and is_public(address)
 
 
 def is_name_server(address: Address, entries: tuple[Allowed, ...] = ()) -> bool:

@@ -13,20 +13,30 @@ from letterhead.errors import Unreachable
 from letterhead.mail.reply import Kind
 
 ANSWER_LIMIT = 256 * 1024  # bytes
+_PORTS = frozenset({443})
 PATIENCE = 10.0  # seconds for one step: connect, write, the next bytes
 
 
-def client(egress: Egress, tls: ssl.SSLContext) -> httpx.AsyncClient:
-    """A client for servers that the operator has named; it follows no redirects."""
-    pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=_Backend(egress))
-    return httpx.AsyncClient(transport=_Transport(pool), timeout=PATIENCE, trust_env=False)
+def client(
+    egress: Egress, tls: ssl.SSLContext, *, strangers: bool = False, limit: int = ANSWER_LIMIT
+) -> httpx.AsyncClient:
+    """
+    A client for servers that the operator has named, or for those of `strangers`.
+
+    These have public addresses and port 443. It follows no redirects, and an answer has `limit`
+    bytes at most.
+    """
+    backend = _Backend(egress, strangers=strangers)
+    pool = httpcore.AsyncConnectionPool(ssl_context=tls, network_backend=backend)
+    return httpx.AsyncClient(transport=_Transport(pool, limit), timeout=PATIENCE, trust_env=False)
 
 
 class _Transport(httpx.AsyncBaseTransport):
     """Reads each answer to its end; Unreachable for whatever goes wrong on the way."""
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+    def __init__(self, pool: httpcore.AsyncConnectionPool, limit: int) -> None:
         self._pool = pool
+        self._limit = limit
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = httpcore.Request(
@@ -38,7 +48,7 @@ class _Transport(httpx.AsyncBaseTransport):
         )
         try:
             answer = await self._pool.handle_async_request(asked)
-            content = await _read(answer)
+            content = await _read(answer, self._limit)
         except httpcore.TimeoutException as error:
             raise Unreachable(Kind.TIMED_OUT, f"No answer from {request.url.host}.") from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
@@ -53,8 +63,9 @@ class _Transport(httpx.AsyncBaseTransport):
 class _Backend(httpcore.AsyncNetworkBackend):
     """Connects by `Egress`."""
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, *, strangers: bool) -> None:
         self._egress = egress
+        self._strangers = strangers
 
     async def connect_tcp(  # noqa: PLR0917 - httpcore's
         self,
@@ -64,7 +75,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002
         socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._egress.resolve(host, port=port, trusted=True)
+        addresses = await self._egress.resolve(
+            host, port=port, trusted=not self._strangers, ports=_PORTS
+        )
         connected = await self._egress.connect(addresses, port, seconds=timeout or PATIENCE)
         return _Stream(*await asyncio.open_connection(sock=connected))
 
@@ -108,12 +121,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
 
-async def _read(answer: httpcore.Response) -> bytes:
+async def _read(answer: httpcore.Response, limit: int) -> bytes:
     content = b""
     try:
         async for part in answer.aiter_stream():
             content += part
-            if len(content) > ANSWER_LIMIT:
+            if len(content) > limit:
                 raise Unreachable(Kind.CLOSED, "The answer is too long.")
     finally:
         await answer.aclose()

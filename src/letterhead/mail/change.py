@@ -30,6 +30,8 @@ class Change(StrEnum):
     KEY_ISSUED = "issued an API key"
     KEY_REVOKED = "revoked an API key"
     WARNED = "warned of bounces or complaints"
+    WEBHOOK_ADDED = "added a webhook"
+    WEBHOOK_REMOVED = "removed a webhook"
     EXPORTED = "exported what is kept of the portal"
 
     @property
@@ -49,6 +51,8 @@ _TOLD = frozenset(
         Change.KEY_ISSUED,
         Change.KEY_REVOKED,
         Change.WARNED,
+        Change.WEBHOOK_ADDED,
+        Change.WEBHOOK_REMOVED,
         Change.EXPORTED,
     }
 )

@@ -261,7 +261,11 @@ class Ports:
     any_but: frozenset[int] | None = None  # every port is opened, but for these
 
     def __contains__(self, port: int) -> bool:
-        if port in PORTS or port in self.opened:
+        return port in PORTS or self.is_opened(port)
+
+    def is_opened(self, port: int) -> bool:
+        """Whether the operator opened it."""
+        if port in self.opened:
             return True
         return self.any_but is not None and 0 < port < 1 << 16 and port not in self.any_but
 

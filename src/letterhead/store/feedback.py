@@ -11,11 +11,12 @@ from letterhead.mail.event import EventKind
 from letterhead.mail.feedback import Report
 from letterhead.mail.letter import Lane
 from letterhead.mail.outcome import TAKEN, Status
-from letterhead.store import tally
+from letterhead.store import tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.dialect import insert_new
 from letterhead.store.suppressions import Reason, key_of
 from letterhead.store.tables import event, recipient, suppression
+from letterhead.store.webhooks import Happened
 
 
 class FeedbackRows:
@@ -73,6 +74,7 @@ def _note(writing: Connection, row: Row[Any], report: Report) -> None:
         "fault": report.fault,
     }
     writing.execute(insert(event).values(values))
+    webhooks.note(writing, [Happened(portal_id=row.portal_id, **values)])
 
 
 def _settle(writing: Connection, row: Row[Any], report: Report) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Lane
 from letterhead.mail.outcome import Status
+from letterhead.store import webhooks
 from letterhead.store.outbox import QUEUED
 from letterhead.store.tables import event, message, microseconds, recipient
 
@@ -85,13 +86,15 @@ class HeldRows:
             update(recipient)
             .where(columns.id.in_(chosen.order_by(columns.id).limit(limit)))
             .values(status=Status.CANCELLED.value, held_at=None, settled_at=now)
-            .returning(columns.id, columns.message_id)
+            .returning(columns.id, columns.message_id, columns.portal_id)
         )
         rows = (await self._connection.execute(query)).all()
         shared = {"kind": EventKind.CANCELLED.value, "at": now}
         if rows:
             events = [{"message_id": each.message_id, "recipient_id": each.id} for each in rows]
             await self._connection.execute(insert(event), [{**each, **shared} for each in events])
+            told = [webhooks.of_row(each, **shared) for each in rows]
+            await self._connection.run_sync(webhooks.note, told)
         return len(rows)
 
     def _held(self, *, paused: bool) -> ColumnElement[bool]:

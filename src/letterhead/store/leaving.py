@@ -30,6 +30,7 @@ EXPORTED: Mapping[str, frozenset[str]] = {
     "person": frozenset(),
     "key": frozenset({"digest"}),
     "suppression": frozenset(),
+    "webhook": frozenset({"sealed_secret"}),
     "change": frozenset(),
     "tally_day": frozenset(),
     "tally": frozenset(),
@@ -37,8 +38,8 @@ EXPORTED: Mapping[str, frozenset[str]] = {
     "recipient": frozenset({"lease", "lease_until", "dot_sent"}),
     "event": frozenset(),
 }
-# Links, codes, sessions, tests, what is still to be told, and bodies.
-KEPT_BACK = frozenset({"session", "ticket", "test", "domain_code", "news", "body"})
+# Links, codes, sessions, tests, what is still to be told (to receivers, too), and bodies.
+KEPT_BACK = frozenset({"session", "ticket", "test", "domain_code", "news", "body", "webhook_call"})
 
 _ALONE = [each for each in EXPORTED if each not in {"message", "recipient", "event"}]
 

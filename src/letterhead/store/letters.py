@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store import pairs, suppressions, tally
+from letterhead.store import pairs, suppressions, tally, webhooks
 from letterhead.store.tables import body, event, message, recipient
+from letterhead.store.webhooks import Happened
 
 _KeyOf = tuple[int, str]
 Suppressed = Mapping[tuple[int, str], Row[Any]]
@@ -123,6 +124,10 @@ def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -
     tally.count(connection, _accepted(fresh))
     if events := [_suppressed(row) for row in rows if row["settled_at"]]:
         connection.execute(insert(event), events)
+        owner = {each.id: each.portal_id for each in fresh}
+        webhooks.note(
+            connection, (Happened(portal_id=owner[each["message_id"]], **each) for each in events)
+        )
 
 
 def _accepted(fresh: Iterable[Letter]) -> Iterator[tally.Happened]:

@@ -25,6 +25,7 @@ from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import TAKEN, Status
 from letterhead.mail.portal import Ids
 from letterhead.mail.retry import PATIENCE
+from letterhead.store import webhooks
 from letterhead.store.tables import body, event, message, recipient
 from letterhead.store.tally import SENT, TallyRows
 
@@ -144,14 +145,16 @@ class MessageRows:
             update(recipient)
             .where(mine, which)
             .values(status=status.value, dot_sent=False, held_at=None, **_times(status, now))
-            .returning(recipient.c.id)
+            .returning(recipient.c.id, recipient.c.message_id, recipient.c.portal_id)
         )
-        changed = list(await self._connection.scalars(query))
+        changed = (await self._connection.execute(query)).all()
         kind = EventKind.CANCELLED if status is Status.CANCELLED else EventKind.RESOLVED
-        shared = {"message_id": message_id, "kind": kind.value, "at": now}
+        shared: dict[str, Any] = {"kind": kind.value, "at": now}
         if changed:
-            rows = [{"recipient_id": each, **shared} for each in changed]
-            await self._connection.execute(insert(event), rows)
+            rows = [{"message_id": message_id, "recipient_id": each.id} for each in changed]
+            await self._connection.execute(insert(event), [{**each, **shared} for each in rows])
+            told = [webhooks.of_row(each, **shared) for each in changed]
+            await self._connection.run_sync(webhooks.note, told)
         if status is Status.SENT:
             counts = TallyRows(self._connection, self._portal_id)
             await counts.note([(now, SENT)] * len(changed))

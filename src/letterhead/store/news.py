@@ -14,11 +14,13 @@ from letterhead.mail.news import Kind, News
 from letterhead.mail.outcome import Stuck
 from letterhead.mail.portal import Role
 from letterhead.mail.settings import OwnSettings
+from letterhead.store import webhooks
 from letterhead.store.database import Database
 from letterhead.store.letters import LetterRows
 from letterhead.store.outbox import reply_row
 from letterhead.store.settings import settings_from
 from letterhead.store.tables import change, news, person, portal, settings
+from letterhead.store.webhooks import Happened
 
 _AT_ONCE = 50
 _QUIET = timedelta(hours=1)
@@ -37,7 +39,9 @@ async def paused(writing: AsyncConnection, portal_id: int, stuck: Stuck, at: dat
         return
     told = await writing.scalar(select(portal.c.told_at).where(portal.c.id == portal_id))
     due = max(at, told + _QUIET) if told else at
-    why = {"fault": stuck.fault.code, "reply": reply_row(stuck.answer)}
+    why: dict[str, Any] = {"fault": stuck.fault.code, "reply": reply_row(stuck.answer)}
+    happened = Happened(portal_id=portal_id, kind=Kind.PAUSED.value, at=at, **why)
+    await writing.run_sync(webhooks.note, [happened])
     await _add(writing, {"portal_id": portal_id, "kind": Kind.PAUSED.value, "due": due, **why}, at)
 
 
@@ -45,6 +49,8 @@ async def recovered(writing: AsyncConnection, portal_id: int, at: datetime) -> N
     """Note that mail flows again; where nobody has heard that it stopped, nobody is told."""
     if portal_id == PLATFORM:
         return
+    happened = Happened(portal_id=portal_id, kind=Kind.RECOVERED.value, at=at)
+    await writing.run_sync(webhooks.note, [happened])
     untold = delete(news).where(news.c.portal_id == portal_id, news.c.due > at)
     if (await writing.execute(untold)).rowcount:
         return

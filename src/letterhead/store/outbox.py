@@ -44,9 +44,10 @@ from letterhead.mail.outcome import (
 )
 from letterhead.mail.portal import Ids
 from letterhead.mail.reply import Answer, Reply
-from letterhead.store import allowances, suppressions, tally
+from letterhead.store import allowances, suppressions, tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
+from letterhead.store.webhooks import Happened
 
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
@@ -82,6 +83,9 @@ _GIVE_BACK = (
         dot_sent=False,
     )
 )
+
+# What `_note` needs of a row.
+_NOTED = tuple(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane"))
 
 # An event of an outcome that counts: what comes after the lease has gone leaves no trace.
 _HAPPENED = insert(event).from_select(
@@ -193,7 +197,7 @@ class Outbox:
                 lease=None,
                 lease_until=None,
             )
-            .returning(recipient.c.id, recipient.c.message_id, unsure)
+            .returning(*_NOTED, unsure)
         )
         return await self._database.settling(partial(_free, query=query, now=now))
 
@@ -216,7 +220,7 @@ class Outbox:
             update(recipient)
             .where(recipient.c.id.in_(_some(QUEUED, recipient.c.expires <= now, ~held)))
             .values(status=Status.FAILED.value, fault="expired", settled_at=now)
-            .returning(*(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane")))
+            .returning(*_NOTED)
         )
         return await self._database.settling(partial(_expire, query=query, now=now))
 
@@ -307,6 +311,7 @@ def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
         counted = settled if changed == len(settled) else _still_ours(writing, settled)
         tally.count(writing, _happened(counted))
     suppressions.learn(writing, counted)
+    webhooks.note(writing, _told(counted))
     _forget_secrets(writing, {claim.message_id for claim, *_ in settled if _is_ours(claim)})
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
@@ -320,6 +325,22 @@ def _still_ours(writing: Connection, settled: Sequence[Settled]) -> Sequence[Set
     query = select(columns.id, columns.settled_at).where(columns.id.in_(ids))
     written = {row.id: row.settled_at for row in writing.execute(query)}
     return [each for each in settled if written.get(each[0].id) == each[2]]
+
+
+def _told(settled: Iterable[Settled]) -> Iterator[Happened]:
+    for claim, outcome, now in settled:
+        if claim.lane[1] is not Lane.TEST:
+            _, kind, until = _state(outcome)
+            yield Happened(
+                portal_id=claim.lane[0],
+                kind=kind.value,
+                at=now,
+                message_id=claim.message_id,
+                recipient_id=claim.id,
+                reply=reply_row(_answer(outcome)),
+                fault=_fault(outcome),
+                until=until,
+            )
 
 
 def _happened(settled: Iterable[Settled]) -> Iterator[tally.Happened]:
@@ -454,3 +475,5 @@ def _note(
             insert(event),
             [{"message_id": row.message_id, "recipient_id": row.id, **shared} for row in rows],
         )
+        told = [row for row in rows if row.lane != Lane.TEST.value]
+        webhooks.note(writing, (webhooks.of_row(row, **shared) for row in told))

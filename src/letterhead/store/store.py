@@ -32,8 +32,11 @@ from letterhead.store.suppressions import SuppressionRows
 from letterhead.store.tables import portal as rows
 from letterhead.store.tally import TallyRows
 from letterhead.store.vault import Vault
+from letterhead.store.webhooks import WebhookRows, WebhookSecrets
 
 _AT_ONCE = 100  # secrets that are sealed anew in one transaction
+
+_SEALED = (PasswordRows, SecondSteps, WebhookSecrets)
 
 # Locked, but not against rows that point to it: mail comes in meanwhile.
 _ROW = select(rows.c.id).with_for_update(key_share=True)
@@ -52,6 +55,7 @@ class Desk:
     connection: ConnectionRows
     held: HeldRows
     suppressions: SuppressionRows
+    webhooks: WebhookRows
     letters: LetterRows
     changes: ChangeRows
     tally: TallyRows
@@ -150,7 +154,7 @@ class Store:
     async def reseal(self) -> int:
         """Seal everything anew that an older key sealed; says how much there was."""
         done = 0
-        for kind in (PasswordRows, SecondSteps):
+        for kind in _SEALED:
             async with self._database.read() as connection:
                 old = await kind(connection, self.vault).outdated()
             for start in range(0, len(old), _AT_ONCE):
@@ -162,14 +166,21 @@ class Store:
     async def outdated(self) -> list[str]:
         """The portals and people of whom an older key still seals something."""
         async with self._database.read() as connection:
-            passwords, steps = self._sealed(connection)
-            portals = [row.slug for row in await passwords.outdated()]
+            passwords, steps, hooks = self._sealed(connection)
+            portals = [row.slug for each in (passwords, hooks) for row in await each.outdated()]
             people = [row.email for row in await steps.outdated()]
         return list(dict.fromkeys([*portals, *people]))
 
-    def _sealed(self, connection: AsyncConnection) -> tuple[PasswordRows, SecondSteps]:
+    def _sealed(
+        self, connection: AsyncConnection
+    ) -> tuple[PasswordRows, SecondSteps, WebhookSecrets]:
         """Everything that the key ring seals."""
-        return PasswordRows(connection, self.vault), SecondSteps(connection, self.vault)
+        passwords, steps, hooks = _SEALED
+        return (
+            passwords(connection, self.vault),
+            steps(connection, self.vault),
+            hooks(connection, self.vault),
+        )
 
     def _desk(self, connection: AsyncConnection, portal: Portal, by: str = "") -> Desk:
         return Desk(
@@ -182,6 +193,7 @@ class Store:
             ConnectionRows(connection, portal.id),
             HeldRows(connection, portal.id),
             SuppressionRows(connection, portal.id),
+            WebhookRows(connection, portal.id, self.vault),
             LetterRows(connection),
             ChangeRows(connection, portal.id, by),
             TallyRows(connection, portal.id),
