@@ -99,7 +99,14 @@ def _at_ses(found: Overview, settings: Settings) -> Mapping[str, Any]:
 
 
 def _for_dns(asked: Asked, settings: Settings, values: Mapping[str, Any]) -> str:
-    if not isinstance(settings, SmtpSettings):
+    page = _DNS_PAGES.get(settings.type)
+    if page is None:
         return ""
     known = {**values, "settings": settings, "portal": asked.portal}
-    return render.text("email-settings/for-dns.txt", asked.speech, known)
+    return render.text(page, asked.speech, known)
+
+
+_DNS_PAGES = {
+    Type.SMTP: "email-settings/for-dns.txt",
+    Type.SES: "email-settings/for-dns-aws.txt",
+}

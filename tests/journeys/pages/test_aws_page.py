@@ -115,6 +115,22 @@ def test_the_sandbox_is_shown_and_the_identity_verified_again_and_removed(
     assert status == 404
 
 
+def test_whoever_looks_after_the_dns_gets_a_page_with_every_record(desk: Desk) -> None:
+    desk.portal.save(form("paper.test", mail_from="bounces.paper.test"))
+    desk.portal.change("check-dns")
+    records = desk.portal.settings()["identity"]["records"]
+    desk.open()
+
+    with desk.page.expect_download() as started:
+        desk.page.get_by_role("link", name="Download the page").click()
+
+    assert started.value.suggested_filename == "dns-paper.test.txt"
+    text = started.value.path().read_text("utf-8")
+    assert len(records) == 5
+    assert all(each["name"] in text and each["value"] in text for each in records)
+    assert "_letterhead.paper.test" in text
+
+
 def test_only_the_fields_of_the_chosen_account_are_shown(desk: Desk) -> None:
     page = desk.page
     role, key = page.get_by_label("ARN of the role"), page.get_by_label("Access key id")

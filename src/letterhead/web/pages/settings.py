@@ -15,7 +15,7 @@ from letterhead.mail.proof import CODE_DIGITS
 from letterhead.mail.providers import PROVIDERS, RELAY, Filled
 from letterhead.mail.rights import Right
 from letterhead.mail.said import said, spoken
-from letterhead.mail.settings import SmtpSettings, tls_ports
+from letterhead.mail.settings import OwnSettings, tls_ports
 from letterhead.web import forms, overview
 from letterhead.web.access import SEE_OTHER, Asked, guarded, number
 from letterhead.web.forms import Form
@@ -189,7 +189,7 @@ async def dns_records(asked: Asked) -> Response:
     async with asked.office.store.look(asked.portal) as desk:
         found = await settings.look(desk)
     edited = (found.next or found.live).settings
-    if not isinstance(edited, SmtpSettings):
+    if not isinstance(edited, OwnSettings):
         raise NotFound(said("There is no such page."))
     shown = overview.shown(asked, found, await _record(asked, found.checklist))
     name = f"dns-{edited.from_domain}.txt"
