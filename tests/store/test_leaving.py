@@ -39,6 +39,7 @@ async def furnish(store: Store, of: Portal) -> Secret:
         )
         await desk.settings.go_live(await desk.settings.save(draft, PASSWORD, NOW), NOW)
         await desk.suppressions.add("gone@client.test", NOW)
+        await desk.webhooks.add("https://hooks.hart.test/", [], NOW)
     async with store.platform(by="anna") as rows:
         await portals.add_person(rows, "anna@hart.test", Role.ADMIN, of, now=NOW)
         return await portals.issue_key(rows, of, "shop", [Scope.SEND], now=NOW)
@@ -79,12 +80,22 @@ async def test_an_export_holds_everything_but_what_opens_something(
 
     rows = [json.loads(line) for line in text.splitlines()]
     tables = [each["table"] for each in rows]
-    assert set(tables) >= {"portal", "settings", "person", "key", "suppression", "change"}
+    assert set(tables) >= {
+        "portal",
+        "settings",
+        "person",
+        "key",
+        "suppression",
+        "webhook",
+        "change",
+    }
     assert (tables.count("message"), tables.count("recipient")) == (1, 2)
     assert "Of others" not in text
     assert PASSWORD.reveal() not in text
     assert key.reveal() not in text
-    assert not {"sealed_password", "digest", "code_digest"} & {name for row in rows for name in row}
+    assert not {"sealed_password", "sealed_secret", "digest", "code_digest"} & {
+        name for row in rows for name in row
+    }
 
 
 async def test_an_export_of_many_messages_is_whole(

@@ -95,7 +95,7 @@ class LeavingRows:
         closed = await self._connection.execute(update(portal).where(open_).values(values))
         if not closed.rowcount:
             return False
-        for name in ("session", "ticket", "person", "key"):
+        for name in ("session", "ticket", "person", "key", "webhook_call", "webhook"):
             table = metadata.tables[name]
             await self._connection.execute(delete(table).where(table.c.portal_id == of.id))
         row = {"slug": of.slug, "name": of.name, "created_at": of.created_at, "closed_at": now}
