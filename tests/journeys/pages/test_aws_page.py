@@ -82,7 +82,7 @@ def test_from_default_to_aws_live(
     desk.press("Check again")
     expect(dns).to_contain_text(f"Amazon SES has verified {domain}.")
     expect(dns.locator(".record", has_text="Published")).to_have_count(5)
-    expect(dns).to_contain_text("500.0 mails a second and 50000 in 24 hours")
+    expect(dns).to_contain_text("500 mails a second and 50000 in 24 hours")
     expect(dns).to_contain_text(f"lh-{hart.slug}")
     prove(desk, name_server, domain)
     go_live(desk, amazon)
