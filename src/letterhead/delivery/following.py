@@ -1,12 +1,12 @@
 """Looks again, ever later, how the identities at Amazon SES stand."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
+from letterhead.delivery.rounds import for_ever
 from letterhead.errors import LetterheadError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -33,14 +33,7 @@ class Following:
 
     async def run(self) -> None:
         """Follow for ever."""
-        while True:
-            try:
-                await self.once()
-            except Unavailable as error:
-                log.warning("following waits for the store", reason=str(error))
-            except Exception:
-                log.exception("following broke")
-            await asyncio.sleep(EVERY)
+        await for_ever(self.once, EVERY, "following")
 
     async def once(self) -> None:
         for portal_id, version in await self._rows.due(self._clock(), _AT_ONCE):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from letterhead.errors import Unavailable
+from letterhead.delivery.rounds import for_ever
 
 log = structlog.get_logger(__name__)
 
@@ -32,14 +32,7 @@ class Leaving:
 
     async def run(self) -> None:
         """Remove for ever."""
-        while True:
-            try:
-                await self.once()
-            except Unavailable as error:
-                log.warning("removing waits for the store", reason=str(error))
-            except Exception:
-                log.exception("removing broke")
-            await asyncio.sleep(EVERY)
+        await for_ever(self.once, EVERY, "removing")
 
     async def once(self) -> None:
         """Remove what can be removed now; what is on the wire is left for the next time."""

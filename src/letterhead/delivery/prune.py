@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from letterhead.errors import Unavailable
+from letterhead.delivery.rounds import for_ever
 
 log = structlog.get_logger(__name__)
 
@@ -73,8 +73,8 @@ class Prune:
     async def run(self) -> None:
         """Forget, and add up, for ever."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_for_ever(self.once, EVERY))
-            tasks.create_task(_for_ever(self.add_up, ADD_UP_EVERY))
+            tasks.create_task(for_ever(self.once, EVERY, "pruning"))
+            tasks.create_task(for_ever(self.add_up, ADD_UP_EVERY, "pruning"))
 
     async def once(self) -> None:
         """Forget all that is over its time."""
@@ -94,14 +94,3 @@ async def _through(step: Callable[[], Awaitable[int]]) -> int:
         done += part
         await asyncio.sleep(_BREATH)
     return done
-
-
-async def _for_ever(do: Callable[[], Awaitable[None]], every: float) -> None:
-    while True:
-        try:
-            await do()
-        except Unavailable as error:
-            log.warning("pruning waits for the store", reason=str(error))
-        except Exception:
-            log.exception("pruning broke")
-        await asyncio.sleep(every)

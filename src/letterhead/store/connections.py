@@ -23,8 +23,9 @@ from letterhead.mail.settings import Type
 from letterhead.store import news
 from letterhead.store.database import Database
 from letterhead.store.dialect import insert_new
-from letterhead.store.outbox import QUEUED, reply_row
+from letterhead.store.outbox import QUEUED
 from letterhead.store.routes import route_of, way
+from letterhead.store.settling import reply_row
 from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
 
 

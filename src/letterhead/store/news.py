@@ -17,8 +17,8 @@ from letterhead.mail.settings import OwnSettings
 from letterhead.store import webhooks
 from letterhead.store.database import Database
 from letterhead.store.letters import LetterRows
-from letterhead.store.outbox import reply_row
 from letterhead.store.settings import settings_from
+from letterhead.store.settling import reply_row
 from letterhead.store.tables import change, news, person, portal, settings
 from letterhead.store.webhooks import Happened
 

@@ -1,6 +1,6 @@
 """The outbox: what waits, what is being sent under a lease, and what became of it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,9 +11,7 @@ from sqlalchemy import (
     Select,
     Update,
     and_,
-    bindparam,
     case,
-    delete,
     exists,
     func,
     insert,
@@ -32,22 +30,12 @@ from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import (
-    TAKEN,
-    Deferred,
-    Failed,
-    Outcome,
-    Returned,
-    Sent,
     Status,
-    Stuck,
-    Uncertain,
 )
 from letterhead.mail.portal import Ids
-from letterhead.mail.reply import Answer, Reply
-from letterhead.store import allowances, suppressions, tally, webhooks
+from letterhead.store import allowances, settling, tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
-from letterhead.store.webhooks import Happened
 
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
@@ -56,52 +44,12 @@ _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
 QUEUED = recipient.c.status == literal_column("'queued'")
 SENDING = recipient.c.status == literal_column("'sending'")
 
-_TOLD = ("kind", "at", "reply", "fault", "until")
-_HELD_UNDER = (recipient.c.id == bindparam("_id")) & (recipient.c.lease == bindparam("_lease"))
-_SETTLE = (
-    update(recipient)
-    .where(_HELD_UNDER)
-    .values(
-        status=bindparam("_status"),
-        due=bindparam("_due"),
-        reply=bindparam("_reply"),
-        fault=bindparam("_fault"),
-        settled_at=bindparam("_at"),
-        lease=None,
-        lease_until=None,
-        dot_sent=False,
-    )
-)
-_GIVE_BACK = (
-    update(recipient)
-    .where(_HELD_UNDER)
-    .values(
-        status=Status.QUEUED.value,
-        attempts=recipient.c.attempts - 1,  # it was none
-        lease=None,
-        lease_until=None,
-        dot_sent=False,
-    )
-)
-
 # What `_note` needs of a row.
 _NOTED = tuple(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane"))
-
-# An event of an outcome that counts: what comes after the lease has gone leaves no trace.
-_HAPPENED = insert(event).from_select(
-    ["message_id", "recipient_id", *_TOLD],
-    select(
-        recipient.c.message_id,
-        recipient.c.id,
-        *(bindparam(f"_{name}", type_=event.c[name].type) for name in _TOLD),
-    ).where(_HELD_UNDER),
-)
 
 _SUPPRESSED = (suppression.c.portal_id == recipient.c.portal_id) & (
     suppression.c.email == func.lower(recipient.c.email)
 )
-
-Settled = tuple[Claim, Outcome, datetime]
 
 
 class Outbox:
@@ -138,9 +86,9 @@ class Outbox:
         """The bytes of messages, by message id."""
         return await self._database.reading(partial(_contents, message_ids=list(message_ids)))
 
-    async def settle(self, outcomes: Sequence[Settled]) -> None:
+    async def settle(self, outcomes: Sequence[settling.Settled]) -> None:
         """Write outcomes down; one whose lease has gone to another worker changes no row."""
-        await self._database.settling(partial(_settle, outcomes=outcomes))
+        await self._database.settling(partial(settling.settle, outcomes=outcomes))
 
     async def mark_dot(self, claim: Claim) -> bool:
         """Note that the final dot comes next; False if the lease has gone."""
@@ -298,72 +246,6 @@ def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, b
     return {row.message_id: row.content for row in reading.execute(query)}
 
 
-def _settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
-    # In one order: so transactions that write some of the same rows wait, and do not block.
-    outcomes = sorted(outcomes, key=lambda each: each[0].id)
-    given_back = [each for each in outcomes if isinstance(each[1], Stuck | Returned)]
-    settled = [each for each in outcomes if not isinstance(each[1], Stuck | Returned)]
-    if events := [_event_row(*each) for each in settled if not isinstance(each[1], Sent)]:
-        writing.execute(_HAPPENED, events)
-    counted: Sequence[Settled] = ()
-    if settled:
-        changed = writing.execute(_SETTLE, [_settled_row(*each) for each in settled]).rowcount
-        counted = settled if changed == len(settled) else _still_ours(writing, settled)
-        tally.count(writing, _happened(counted))
-    suppressions.learn(writing, counted)
-    webhooks.note(writing, _told(counted))
-    _forget_secrets(writing, {claim.message_id for claim, *_ in settled if _is_ours(claim)})
-    if given_back:
-        rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
-        writing.execute(_GIVE_BACK, rows)
-
-
-def _still_ours(writing: Connection, settled: Sequence[Settled]) -> Sequence[Settled]:
-    """Those whose outcome was written: where a lease has gone, somebody else's counts."""
-    columns = recipient.c
-    ids = [claim.id for claim, *_ in settled]
-    query = select(columns.id, columns.settled_at).where(columns.id.in_(ids))
-    written = {row.id: row.settled_at for row in writing.execute(query)}
-    return [each for each in settled if written.get(each[0].id) == each[2]]
-
-
-def _told(settled: Iterable[Settled]) -> Iterator[Happened]:
-    for claim, outcome, now in settled:
-        if claim.lane[1] is not Lane.TEST:
-            _, kind, until = _state(outcome)
-            yield Happened(
-                portal_id=claim.lane[0],
-                kind=kind.value,
-                at=now,
-                message_id=claim.message_id,
-                recipient_id=claim.id,
-                reply=reply_row(_answer(outcome)),
-                fault=_fault(outcome),
-                until=until,
-            )
-
-
-def _happened(settled: Iterable[Settled]) -> Iterator[tally.Happened]:
-    for claim, outcome, now in settled:
-        if isinstance(outcome, Sent | Failed) and claim.lane[1] is Lane.LIVE:
-            what = tally.SENT if isinstance(outcome, Sent) else tally.FAILED
-            yield claim.lane[0], now, what
-
-
-def _is_ours(claim: Claim) -> bool:
-    """Whether the platform itself says something: a code, or a link for one person."""
-    return claim.lane[1] is not Lane.LIVE
-
-
-def _forget_secrets(writing: Connection, message_ids: Collection[str]) -> None:
-    """Forget what the platform said as soon as everybody has it."""
-    if not message_ids:
-        return
-    missed = recipient.c.status.not_in([each.value for each in TAKEN])
-    there = exists().where(recipient.c.message_id == body.c.message_id, missed)
-    writing.execute(delete(body).where(body.c.message_id.in_(message_ids), ~there))
-
-
 def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Row[Any]]:
     columns = message.c
     query = (
@@ -394,71 +276,6 @@ def _claim(row: Row[Any], lane: LaneKey, lease: tuple[str, datetime]) -> Claim:
         reply_to=tuple(Mailbox(*each) for each in row.reply_to),
         header_id=row.header_id,
     )
-
-
-def reply_row(answer: Answer | None) -> dict[str, Any] | None:
-    """A server's reply as it is kept; a break of the connection is none."""
-    return answer.row if isinstance(answer, Reply) else None
-
-
-def _settled_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    status, _, due = _state(outcome)
-    return {
-        "_id": claim.id,
-        "_lease": claim.lease,
-        "_status": status.value,
-        "_due": due or now,
-        "_reply": reply_row(_answer(outcome)),
-        "_fault": _fault(outcome),
-        "_at": None if due else now,
-    }
-
-
-def _event_row(claim: Claim, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    _, kind, due = _state(outcome)
-    return {
-        "_id": claim.id,
-        "_lease": claim.lease,
-        "_kind": kind.value,
-        "_at": now,
-        "_reply": reply_row(_answer(outcome)),
-        "_fault": _fault(outcome),
-        "_until": due,
-    }
-
-
-def _state(outcome: Outcome) -> tuple[Status, EventKind, datetime | None]:
-    match outcome:
-        case Sent(status=status):
-            return status, EventKind(status.value), None
-        case Deferred(until=until):
-            return Status.QUEUED, EventKind.DEFERRED, until
-        case Failed():
-            return Status.FAILED, EventKind.FAILED, None
-        case Uncertain(until=None):
-            return Status.UNCERTAIN, EventKind.UNCERTAIN, None
-        case Uncertain(until=until):
-            return Status.QUEUED, EventKind.UNCERTAIN, until
-        case Stuck() | Returned():
-            raise TypeError("What was given back has no outcome to be kept.")
-
-
-def _answer(outcome: Outcome) -> Answer | None:
-    match outcome:
-        case Sent(reply=reply):
-            return reply
-        case Deferred(answer=answer) | Failed(answer=answer) | Uncertain(answer=answer):
-            return answer
-        case Stuck() | Returned():
-            return None
-
-
-def _fault(outcome: Outcome) -> str | None:
-    match outcome:
-        case Deferred(fault=fault) | Failed(fault=fault) | Uncertain(fault=fault):
-            return fault.code
-        case Sent() | Stuck() | Returned():
-            return None
 
 
 def _note(
