@@ -8,7 +8,8 @@ Kills while mail flows, and then the sums.
 Half of the messages may be sent again where nobody knows whether they arrived, the other half wait
 for a person then (`on_uncertain: hold`). The upstream writes each mail down before it answers. At
 the end every message must have arrived or wait for a person, none of the second half twice, and
-the first half no more often than there were connections at each kill. Exit 1 if it is not so.
+the first half no more often than there were connections at all kills. Every kill must
+find mail under way. Exit 1 if anything of it is not so.
 """
 
 import argparse
@@ -140,26 +141,36 @@ class Sums:
     lost: int
     repeated: int  # of those that may be sent again
     repeated_held: int  # of those that wait for a person
-    allowed: int  # connections, summed up over the kills
+    struck: int  # kills while mail was under way
 
     @property
-    def right(self) -> bool:
-        return not self.lost and not self.repeated_held and self.repeated <= self.allowed
+    def allowed(self) -> int:
+        """How many may come twice: the mails on the wire, one a connection, at each kill."""
+        return self.struck * SEATS
+
+    def is_right(self, kills: int) -> bool:
+        flawless = not self.lost and not self.repeated_held and self.repeated <= self.allowed
+        return flawless and self.struck == kills
 
 
 def soak(plant: Plant, harm: Harm, *, kills: int, messages: int) -> Sums:
     """Kill so many times while so many messages are delivered; gives the sums."""
     load = Load(plant, messages)
     load.start()
+    struck = 0
     for number in range(1, kills + 1):
         _wait_for(plant, messages * number // (kills + 1))
+        before = plant.arrived()
+        waiting = len(load.accepted - before.first.keys())
+        struck += waiting > 0
         done = harm.do()
-        console.print(f"{number:4} of {kills}  {len(plant.arrived().first):7,} arrived  {done}")
+        seen = f"{len(before.first):7,} arrived, {waiting:5,} under way"
+        console.print(f"{number:4} of {kills}  {seen}  {done}")
     load.join()
-    return _sums(plant, load, kills)
+    return _sums(plant, load, struck)
 
 
-def _sums(plant: Plant, load: Load, kills: int) -> Sums:
+def _sums(plant: Plant, load: Load, struck: int) -> Sums:
     uncertain = _rest(plant)
     found = plant.arrived()
     twice = {name: times - 1 for name, times in found.times.items() if times > 1}
@@ -170,7 +181,7 @@ def _sums(plant: Plant, load: Load, kills: int) -> Sums:
         lost=len(load.accepted - found.first.keys() - uncertain),
         repeated=sum(twice.get(each, 0) for each in load.ids["resend"]),
         repeated_held=sum(twice.get(each, 0) for each in load.ids["hold"]),
-        allowed=kills * SEATS,
+        struck=struck,
     )
 
 
@@ -231,14 +242,16 @@ def main() -> int:
             harm = Harm(plant, server, random.Random(given.seed))  # noqa: S311 - no secret
             sums = soak(plant, harm, kills=given.kills, messages=given.messages)
             errors = plant.web.errors()
-    table = Table("accepted", "arrived", "wait for a person", "lost", "twice", "twice, of `hold`")
-    shown = (sums.accepted, sums.arrived, sums.uncertain, sums.lost)
+    table = Table(
+        "kills", "accepted", "arrived", "wait for a person", "lost", "twice", "twice, of `hold`"
+    )
+    shown = (sums.struck, sums.accepted, sums.arrived, sums.uncertain, sums.lost)
     repeated = f"{sums.repeated:,} of at most {sums.allowed:,}"
     table.add_row(*(f"{each:,}" for each in shown), repeated, str(sums.repeated_held))
     console.print(table)
     for line in errors[:3]:
         console.print(line, markup=False)
-    return 0 if sums.right and not errors else 1
+    return 0 if sums.is_right(given.kills) and not errors else 1
 
 
 if __name__ == "__main__":
