@@ -21,7 +21,7 @@ from letterhead.mail.settings import OwnSettings
 from letterhead.store.settings import destination
 from letterhead.store.vault import Vault
 from letterhead.transports import aws_setup
-from letterhead.transports.aws import Aws
+from letterhead.transports.aws import Aws, Share
 from letterhead.transports.aws_regions import demand_region
 from letterhead.transports.choose import Ways
 from letterhead.transports.ses import Sending, SesTransport, Stages
@@ -34,7 +34,7 @@ def egress(config: Config) -> Egress:
     return Egress(dns_servers=config.dns_servers, allowed=config.allowed)
 
 
-def ways(config: Config, vault: Vault) -> Ways:
+def ways(config: Config, vault: Vault, *, share: Share | None) -> Ways:
     """The ways out for mail; Misconfigured if that of the platform cannot be."""
 
     def password(route: Route) -> Secret | None:
@@ -49,7 +49,7 @@ def ways(config: Config, vault: Vault) -> Ways:
         tls=tls,
         ehlo=ehlo(config),
         default_route=_default_route(config),
-        aws=Aws(out, tls),
+        aws=Aws(out, tls, share=share),
         configuration_set=config.ses_configuration_set,
         captured=config.data_dir / "captured",
         password=password,

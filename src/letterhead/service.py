@@ -42,6 +42,7 @@ from letterhead.store.feedback import FeedbackRows
 from letterhead.store.identities import DueIdentities
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
+from letterhead.store.turns import Turns
 from letterhead.store.webhooks import Calls
 from letterhead.submission import Server as Submission
 from letterhead.submission.certificate import Identity
@@ -73,7 +74,8 @@ class Service:
         self._outbox = Outbox(database)
         self._committer = Committer(database)
         self._settler = Settler(self._outbox)
-        self._ways = outward.ways(config, store.vault)
+        share = Turns(database, now) if database.shared else None
+        self._ways = outward.ways(config, store.vault, share=share)
         self._lanes = working.lanes(database, now)
         platform = operating.platform(config)
         ids = Ids()

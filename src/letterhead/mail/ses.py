@@ -68,6 +68,11 @@ class Access:
     def is_operators(self) -> bool:
         return not self.role_arn and not self.access_key_id
 
+    @property
+    def account(self) -> str:
+        """What has one rate of sending: a region of an account, as far as we can tell accounts."""
+        return f"{self.region} {self.role_arn or self.access_key_id}"[:200]
+
 
 @dataclass(frozen=True, slots=True)
 class Region:

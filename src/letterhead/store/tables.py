@@ -304,6 +304,14 @@ seats = Table(
     Index("ix_seats_worker", "worker"),
 )
 
+# Until when the rate of an account of Amazon SES is given away.
+turn = Table(
+    "turn",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    Column("free", Moment, nullable=False),
+)
+
 # What a portal's people are still to be told.
 news = Table(
     "news",

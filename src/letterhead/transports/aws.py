@@ -15,6 +15,7 @@ from letterhead.egress import Egress
 from letterhead.mail.ses import Access
 
 SES, SNS, SQS = "sesv2", "sns", "sqs"
+_SPAN = 0.25  # seconds of an account that one process takes at a time
 _LIBRARY = "letterhead.transports.aws_client"
 
 
@@ -33,20 +34,42 @@ class Client(Protocol):
     async def close(self) -> None: ...
 
 
+class Share(Protocol):
+    """Gives the time of an account to one process after the other."""
+
+    async def take(self, account: str, seconds: float) -> float:
+        """Have the next `seconds` for oneself; says in how many they begin."""
+        ...
+
+
 class Pace:
     """Lets so many go in a second, over all who send by one account; 0 is no limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str, share: Share | None) -> None:
         self.a_second = 0.0
+        self._account = account
+        self._share = share
         self._free = 0.0  # by the loop's clock
+        self._ours = 0.0  # until when the time is ours, where others send by the account, too
+        self._one = asyncio.Lock()
 
     async def turn(self) -> None:
         """Wait for one's turn."""
         loop = asyncio.get_running_loop()
-        at = max(self._free, loop.time())
-        self._free = at + (1 / self.a_second if self.a_second else 0)
+        async with self._one:
+            at = max(self._free, loop.time())
+            if self._share and self.a_second and at >= self._ours:
+                at = await self._begin(self._share)
+            self._free = at + (1 / self.a_second if self.a_second else 0)
         if at > loop.time():
             await asyncio.sleep(at - loop.time())
+
+    async def _begin(self, share: Share) -> float:
+        """Take some turns at once, so that not every mail asks; says when the first one is."""
+        length = max(1, round(self.a_second * _SPAN)) / self.a_second
+        begins = asyncio.get_running_loop().time() + await share.take(self._account, length)
+        self._ours = begins + length - 1 / self.a_second / 2
+        return begins
 
     def rest(self, seconds: float) -> None:
         """Let nobody go for a while."""
@@ -58,7 +81,7 @@ class Line:
     """A client with its pace, which everybody shares who sends by it."""
 
     open: Callable[[], Awaitable[Client]]
-    pace: Pace = field(default_factory=Pace)
+    pace: Pace
     rate_until: float = 0.0  # by the loop's clock: until when the pace is known
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _client: Client | None = None
@@ -75,18 +98,22 @@ class Line:
 
 
 class Aws:
-    """Opens lines to AWS; those of the operator's account are shared, one a region."""
+    """
+    Opens lines to AWS; those of the operator's account are shared, one a region.
 
-    def __init__(self, egress: Egress, tls: ssl.SSLContext) -> None:
+    `share` is for where several processes send.
+    """
+
+    def __init__(self, egress: Egress, tls: ssl.SSLContext, *, share: Share | None = None) -> None:
         self.egress = egress
         self.tls = tls
+        self._share = share
         self._shared: dict[str, Line] = {}
 
     def line(self, access: Access) -> Line:
         """The line of an account; one of a portal's own is for the caller to close."""
-        if not access.is_operators:
-            return Line(lambda: self.client(SES, access))
-        return self._shared.setdefault(access.region, Line(lambda: self.client(SES, access)))
+        made = Line(lambda: self.client(SES, access), Pace(access.account, self._share))
+        return self._shared.setdefault(access.region, made) if access.is_operators else made
 
     async def leave(self, access: Access, line: Line) -> None:
         """Close a line that nobody shares."""
