@@ -6,7 +6,7 @@ import smtplib
 import ssl
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -40,6 +40,7 @@ class Letter:
     sender: str = "shop@firm.test"
     text: str = "Grüße aus Köln\n.\n..ein Punkt\n"
     octets: bytes = b""  # instead of the text, for programs that send files
+    fields: Mapping[str, str] = field(default_factory=dict)  # more of the header
 
     @property
     def everybody(self) -> list[str]:
@@ -52,6 +53,8 @@ class Letter:
         if self.bcc:
             made["Bcc"] = ", ".join(self.bcc)
         made["Subject"] = self.subject
+        for name, value in self.fields.items():
+            made[name] = value
         made.set_content(self.text, cte="8bit")
         return made
 

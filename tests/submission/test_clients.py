@@ -120,6 +120,37 @@ def test_the_platform_s_key_opens_every_portal(
 
 
 @STARTTLS
+def test_what_is_handed_in_twice_under_one_key_is_sent_once(
+    access: Access, portal: Portal, captured: Captured, tmp_path: Path
+) -> None:
+    letter = named(portal, fields={"X-Letterhead-Idempotency-Key": "invoice-7"})
+
+    once, twice = (with_smtplib(access, letter, tmp_path) for _ in range(2))
+    other = with_smtplib(access, replace(letter, text="Something else\n"), tmp_path)
+
+    assert once.ok, once.said
+    assert twice.ok, twice.said
+    assert not other.ok
+    assert kept(portal) == 1
+    assert all(not each["X-Letterhead-Idempotency-Key"] for each in captured(letter.subject, 3))
+
+
+@STARTTLS
+def test_mail_of_the_platform_itself_needs_the_platform_s_key(
+    access: Access, portal: Portal, captured: Captured, tmp_path: Path
+) -> None:
+    letter = named(portal, fields={"X-Letterhead-Class": "system"})
+
+    refused = with_smtplib(access, letter, tmp_path)
+    taken = with_smtplib(replace(access, key=KEY), letter, tmp_path)
+
+    assert not refused.ok
+    assert taken.ok, taken.said
+    assert [each["class"] for each in portal.call("GET", "/messages")["items"]] == ["system"]
+    assert all(not each["X-Letterhead-Class"] for each in captured(letter.subject, 3))
+
+
+@STARTTLS
 def test_a_hundred_recipients_are_one_message(
     client: Client, access: Access, portal: Portal, tmp_path: Path
 ) -> None:
