@@ -7,6 +7,7 @@ import pytest
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import Ports
 from letterhead.mail.webhook import KINDS, checked, new_secret, next_call, signature
+from tests.bad_inputs import Row, rows
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -63,6 +64,14 @@ def test_other_addresses_are_refused(url: str) -> None:
     _, problems = checked(url, ["sent", "arrived"], Ports())
 
     assert [each.field for each in problems] == ["url", "events.1"]
+
+
+@pytest.mark.parametrize("row", rows("url"), ids=str)
+def test_addresses_of_the_table(row: Row) -> None:
+    _, problems = checked(row.text, ["sent"], Ports())
+
+    # A certificate of a foreign host is no harm as an address that is called.
+    assert [each.field for each in problems] == ([] if row.expect == "reject_cert_url" else ["url"])
 
 
 def test_pauses_grow_and_then_stay() -> None:
