@@ -47,6 +47,8 @@ async def test_who_gives_up_waiting_takes_nobody_s_turn() -> None:
         await sat.wait()
     await asyncio.gather(*waiting, return_exceptions=True)
 
+    assert [each.cancelled() for each in waiting] == [True, False]
+
 
 async def test_whoever_works_alone_has_every_seat() -> None:
     async with OwnSeats().of(HART) as found:

@@ -132,6 +132,8 @@ def test_the_whole_service_works_beside_workers(plant: Plant) -> None:
     settled(plant)
     serve.stop()
 
+    assert plant.arrived().times[taken] == 1
+
 
 def test_nobody_makes_a_key_of_their_own_beside_others(plant: Plant, tmp_path: Path) -> None:
     settings = {**plant.settings, "LETTERHEAD_DATA_DIR": str(tmp_path / "elsewhere")}

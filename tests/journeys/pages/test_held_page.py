@@ -65,6 +65,7 @@ def test_the_connection_is_tried_again_from_there(
 
     for each in held:
         hart.wait_for(each, "sent")
+    assert [hart.statuses(each) for each in held] == [["sent"]] * len(held)
 
 
 def test_a_viewer_sees_held_mail_and_lets_nothing_go(
