@@ -35,11 +35,11 @@ def to_accept(link: str, *, of: str, platform: str) -> str:
     return (
         f"{platform} sends mail for {of}, and you are to look after it.\n"
         "\n"
-        "Accept by this link, signed in with the password that you have. It works for three days:\n"
+        "Accept by this link, signed in with the password that you have:\n"
         "\n"
         f"{link}\n"
         "\n"
-        "If you did not expect this mail, do nothing.\n"
+        "It works for three days. If you did not expect this mail, do nothing.\n"
     )
 
 
@@ -48,8 +48,7 @@ def to_choose(link: str, *, of: str, platform: str) -> str:
     return (
         f"You look after the mail of {of} at {platform}.\n"
         "\n"
-        "Choose another password by this link. It works once, for three days; until then the one "
-        "that you have counts:\n"
+        "Choose another password by this link. It works once, for three days:\n"
         "\n"
         f"{link}\n"
         "\n"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import httpx
@@ -67,8 +68,11 @@ def set_up(fresh: Platform, email: str = "op@desk.test") -> None:
 
 def mails(portal: Portal, to: str) -> list[str]:
     """What the platform wrote somebody, the oldest first."""
-    found = [each.read_text("utf-8") for each in portal.platform.captured()]
-    return [each for each in found if f"X-Letterhead-Envelope-To: {to}" in each]
+    read = [
+        message_from_bytes(each.read_bytes(), policy=policy.default)
+        for each in portal.platform.captured()
+    ]
+    return [each.get_content() for each in read if each["X-Letterhead-Envelope-To"] == to]
 
 
 def links(portal: Portal, to: str) -> list[str]:
