@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+_ROOM = 256 * 1024  # octets that a connection keeps before they are read
 DROP = b"<drop>"  # hang up without an answer
 RESET = b"<reset>"  # the same, impolitely (RST)
 SILENCE = b"<silence>"  # never answer
@@ -64,8 +65,11 @@ class Scripted:
     sessions: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def listen(self) -> asyncio.Server:
+        # Little room: what is not read is still on the wire; the system would keep 32 MB.
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
         server = await asyncio.start_server(
-            self._session, "127.0.0.1", 0, ssl=self.tls if self.implicit else None
+            self._session, sock=listening, ssl=self.tls if self.implicit else None
         )
         self.port = server.sockets[0].getsockname()[1]
         return server
