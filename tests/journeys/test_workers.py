@@ -17,6 +17,7 @@ from tests.servers.postgresql import PostgreSQL
 from tests.test_cli import Done
 
 SEATS = PROVIDERS["other"].limits.connections
+UNWRITTEN = 0.6  # seconds: three rounds of the WAL writer
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,17 @@ def plant(own: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(autouse=True)
-def in_flight(plant: Plant) -> Iterator[None]:
-    """Nothing is lost, and no more comes twice than was on the wire at one kill."""
+def in_doubt(plant: Plant) -> Iterator[set[str]]:
+    """
+    Nothing is lost, and no more comes twice than was on the wire at one kill.
+
+    Gives the set of what may come twice besides.
+    """
     before = duplicates(plant)
-    yield
+    doubtful = set[str]()
+    yield doubtful
     settled(plant)
-    assert duplicates(plant) - before <= 2 * SEATS
+    assert duplicates(plant) - before <= 2 * SEATS + len(doubtful)
 
 
 def duplicates(plant: Plant) -> int:
@@ -113,15 +119,19 @@ def test_workers_come_and_go_under_load(plant: Plant) -> None:
     assert duplicates(plant) == before
 
 
-def test_when_postgresql_is_killed_under_load_work_resumes(plant: Plant, own: PostgreSQL) -> None:
+def test_when_postgresql_is_killed_under_load_work_resumes(
+    plant: Plant, own: PostgreSQL, in_doubt: set[str]
+) -> None:
     plant.accept(3000)
-    plant.wait_for(len(plant.ids) - 2500)
+    killed = time.time()
     own.kill()
     time.sleep(2)
-    arrived = len(plant.arrived().first.keys() & plant.ids)
+    # Outcomes wait for the server's WAL writer, which writes every 0.2 s (as after a power cut).
+    in_doubt |= {each for each, at in plant.arrived().first.items() if at > killed - UNWRITTEN}
     own.start()
     back = time.time()
-    plant.wait_for(arrived + 500)
+    plant.accept(BATCH)  # whatever had gone before, there is something to do
+    plant.wait_for(len(plant.ids))
 
     assert min(at for at in plant.arrived().first.values() if at > back) - back <= 10
 

@@ -1,6 +1,9 @@
 """The database file: its tables are those of the migrations, and its faults have names."""
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -146,3 +149,39 @@ async def test_what_is_accepted_waits_for_postgresql_s_disk_whatever_its_default
 
     assert found == ["on", "off", server_s_default, "on"]
     assert level == "repeatable read"
+
+
+STANDS_STILL = """
+import asyncio, os, signal, sys, time
+from sqlalchemy import text
+from letterhead.store.database import Database
+
+def work(connection):
+    connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+    print("locked", flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(60)  # the other threads stop a moment later
+
+asyncio.run(Database(sys.argv[1]).settling(work))
+"""
+
+
+@pytest.fixture
+def locked(postgres: PostgreSQL) -> Iterator[str]:
+    """The URL of a database in which a process that stands still has locked a row."""
+    url = postgres.made("migrated")
+    words = [sys.executable, "-c", STANDS_STILL, url]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as still:
+        assert still.stdout
+        assert still.stdout.readline() == b"locked\n"
+        yield url
+        still.kill()
+
+
+async def test_a_process_that_stands_still_does_not_keep_its_locks(locked: str) -> None:
+    database = Database(locked)
+    same = text("UPDATE alembic_version SET version_num = version_num")
+    changed = await database.settling(lambda connection: connection.execute(same).rowcount)
+    await database.close()
+
+    assert changed == 1

@@ -33,7 +33,12 @@ _DEFAULTS: Mapping[str, str] = MappingProxyType(
 )
 
 # Said within the transaction, so that they hold whoever pools connections between us and it.
-_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; "
+# A process that stands still in the midst of it would keep its locks: they go before those who
+# wait for them give up.
+_WRITE = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '10s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = '8s'; "
+)
 _BEGIN: Mapping[Promise, str] = MappingProxyType(
     {
         # Whatever is safer than `on` is the operator's choice; `off` would break the promise.
