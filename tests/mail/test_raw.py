@@ -158,6 +158,26 @@ def test_a_line_has_998_octets_at_most_the_last_one_too(end: bytes) -> None:
     assert problems(longest + b"a" + end) == [("body", "line_too_long")]
 
 
+@given(st.lists(st.integers(0, 1100), min_size=1, max_size=6), st.sampled_from([b"\r\n", b""]))
+def test_no_line_of_a_body_is_longer_than_998_octets(lengths: list[int], end: bytes) -> None:
+    body = b"\r\n".join(b"a" * each for each in lengths) + end
+
+    if max(lengths) > raw.LINE_LIMIT:
+        assert problems(b"To: a@x.com\r\n\r\n" + body) == [("body", "line_too_long")]
+    else:
+        assert read(b"To: a@x.com\r\n\r\n" + body).to == (Mailbox("a@x.com"),)
+
+
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E) | st.sampled_from("=? ")))
+@example("=?utf-8?q?=41?=")
+@example("1 + 1 =? 2")
+def test_a_subject_is_what_mail_programs_show(text: str) -> None:
+    octets = b"To: a@x.com\r\nSubject: " + text[:800].encode() + b"\r\n\r\nHello\r\n"
+
+    shown = email.message_from_bytes(octets, policy=email.policy.SMTP)["subject"]
+    assert read(octets).subject == shown.strip(" ")
+
+
 def test_a_message_over_the_limit_is_too_large() -> None:
     with pytest.raises(TooLarge):
         read(b"To: a@x.com\r\n\r\n" + b"a" * MESSAGE_LIMIT)

@@ -23,6 +23,7 @@ from letterhead.mail.parsing import parsed
 from letterhead.mail.said import spoken
 
 LINE_LIMIT = 998  # octets without the line end (RFC 5322, section 2.1.1)
+_STRIDE = LINE_LIMIT + len("\r\n")
 DEPTH = 20
 PARTS = 200
 ADDRESSES_LIMIT = 16 * 1024  # octets of all fields of addresses
@@ -45,7 +46,6 @@ _OURS = re.compile(
     r"from|sender|reply-to|bcc|message-id|return-path|received|resent-.*|dkim-.*|x-letterhead-.*"
 )
 _FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
-_LONG = re.compile(rb"[^\n]{1000}")  # with the CR of the line's end
 _MARK = re.compile(
     rb"^--(?P<line>[^\r\n]{1,200})|^content-type:[ \t]*multipart/(?P<rest>(?:[^\r\n]|\r\n[ \t])*)",
     re.IGNORECASE | re.MULTILINE,
@@ -54,6 +54,7 @@ _DATE = re.compile(rb"^Date[ \t]*:(?:[^\r\n]|\r\n[ \t])*\r\n", re.IGNORECASE | r
 _BOUNDARY = re.compile(
     rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE
 )
+_AS_IT_STANDS = re.compile(r"(?:[ -<>-~]|=(?!\?))*")  # a text without encoded words (RFC 2047)
 _UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _CLASSES = (MessageClass.BUSINESS.value, MessageClass.SYSTEM.value)  # that may be asked for
@@ -160,9 +161,20 @@ def _checked(raw: bytes) -> bytes:
     if b"\0" in raw:
         raise _invalid("body", "nul", "A message holds no NUL.")
     raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
-    if _LONG.search(raw):
+    if _has_long_line(raw):
         raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
     return raw
+
+
+def _has_long_line(raw: bytes) -> bool:
+    """Look for line ends in strides: a pattern would look at every octet again and again."""
+    start = 0
+    while start + _STRIDE <= len(raw):
+        end = raw.rfind(b"\n", start, start + _STRIDE)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _split(raw: bytes, *, utf8: bool) -> tuple[list[_Field], bytes]:
@@ -208,10 +220,12 @@ def _encoded(field: _Field) -> _Field:
 
 def _check_parts(body: bytes, fields: Sequence[_Field]) -> None:
     """Count parts and their depth in one pass, before anybody takes the message apart."""
-    top = b"".join(each.octets for each in fields if each.name == "content-type")
+    text = b"".join(each.octets for each in fields if each.name == "content-type") + body
+    if b"multipart/" not in text.lower():
+        return
     opened: list[bytes] = []
     parts = 0
-    for mark in _MARK.finditer(top + body):
+    for mark in _MARK.finditer(text):
         if mark["line"] is None:
             opened += _boundary(mark["rest"])
         else:
@@ -256,8 +270,10 @@ class _Reading:
         return tuple(self._mailboxes(name, self._values.get(name, "")))
 
     def subject(self) -> str:
-        text = parsed("subject", self._values.get("subject", ""))
-        return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", str(text))[: header.VALUE_LIMIT]
+        text = self._values.get("subject", "")
+        if not _AS_IT_STANDS.fullmatch(text):
+            text = str(parsed("subject", text))
+        return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)[: header.VALUE_LIMIT]
 
     def sender(self) -> str:
         """The address in From, as it stands: it is replaced, so that it need not be a good one."""
