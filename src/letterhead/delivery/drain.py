@@ -26,6 +26,7 @@ from letterhead.transports.base import Transport
 log = structlog.get_logger(__name__)
 
 BURST = timedelta(seconds=5)  # then others have their turn
+_REST = timedelta(seconds=0.5)  # for which a lane is left alone whose connection waits
 BATCH = 100  # claims at a time
 _CHUNK = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
 
@@ -86,6 +87,9 @@ class Drain:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     # Connections (with the version of their settings) that have carried mail and not failed since.
     proven: set[tuple[int, int]] = field(default_factory=set)
+    # Lanes whose connection waits, and until when nobody looks again: mail that comes in wakes
+    # them for each message.
+    resting: dict[LaneKey, datetime] = field(default_factory=dict)
 
     async def __call__(self, lane: LaneKey) -> bool:
         ends = self.clock() + BURST
@@ -99,10 +103,14 @@ class Drain:
     async def _batch(self, lane: LaneKey) -> bool:
         """Work on one batch; False if there was none, or the connection does not carry."""
         now = self.clock()
+        if self.resting.get(lane, now) > now:
+            return False
+        self.resting.pop(lane, None)
         route = await self.connections.route(lane, now)
-        if route is None or (
-            route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST
-        ):
+        if route is None:
+            return False
+        if route.trouble and route.trouble.due > now and lane[1] is not Lane.TEST:
+            self.resting[lane] = now + _REST
             return False
         under = route.allowance(self.limits)
         async with self.seats.of(under) as seats:

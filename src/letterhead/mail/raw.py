@@ -4,10 +4,10 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from letterhead.errors import Invalid, Problem, TooLarge
 from letterhead.mail import address, header, international
@@ -79,13 +79,16 @@ class RawMessage:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    """One field of the header: its name in small letters, its unfolded value, and its bytes."""
+class _Field(NamedTuple):
+    """One field of the header: its name in small letters, its folded value, and all its bytes."""
 
     name: str
-    value: str
+    folded: bytes
     octets: bytes
+
+    @property
+    def value(self) -> str:
+        return self.folded.replace(b"\r\n", b"").strip().decode("utf-8")
 
 
 def read(raw: bytes, *, date: datetime) -> RawMessage:
@@ -197,8 +200,7 @@ def _fields(top: bytes) -> list[_Field]:
         if match is None:
             raise _invalid("headers", "malformed", f"Line {_line(top, at)} is no header field.")
         at = match.end()
-        value = match[2].replace(b"\r\n", b"").strip().decode("utf-8")
-        found.append(_Field(match[1].decode("ascii").lower(), value, match[0]))
+        found.append(_Field(match[1].decode("ascii").lower(), match[2], match[0]))
     return found
 
 
@@ -213,7 +215,7 @@ def _encoded(field: _Field) -> _Field:
     """The field in ASCII; its value stays as people read it."""
     name = field.octets.partition(b":")[0].rstrip().decode("ascii")
     try:
-        return replace(field, octets=international.field(name, field.value))
+        return field._replace(octets=international.field(name, field.value))
     except ValueError as error:
         raise _invalid(field.name, "not_ascii", str(error)) from error
 
@@ -262,15 +264,15 @@ class _Reading:
     """Reads the fields that say whom to send to, and notes what is not right."""
 
     def __init__(self, fields: Sequence[_Field]) -> None:
-        self._values = {each.name: each.value for each in fields}
+        self._fields = {each.name: each for each in fields}
         self._problems = [_twice(name) for name in _more_than_once(fields)]
 
     def mailboxes(self, name: str) -> tuple[Mailbox, ...]:
         """The addresses of a field: what our strict grammar does not take is a problem."""
-        return tuple(self._mailboxes(name, self._values.get(name, "")))
+        return tuple(self._mailboxes(name, self._value(name)))
 
     def subject(self) -> str:
-        text = self._values.get("subject", "")
+        text = self._value("subject")
         if not _AS_IT_STANDS.fullmatch(text):
             text = str(parsed("subject", text))
         return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text)[: header.VALUE_LIMIT]
@@ -280,7 +282,7 @@ class _Reading:
         return next(iter(self._specs("from")), "")
 
     def message_class(self) -> MessageClass:
-        found = self._values.get("x-letterhead-class", MessageClass.BUSINESS.value).lower()
+        found = self._value("x-letterhead-class", MessageClass.BUSINESS.value).lower()
         if found in _CLASSES:
             return MessageClass(found)
         message = f"Choose {' or '.join(_CLASSES)}."
@@ -288,8 +290,10 @@ class _Reading:
         return MessageClass.BUSINESS
 
     def idempotency_key(self) -> str | None:
-        key = self._values.get("x-letterhead-idempotency-key")
-        if key is not None and (message := key_problem(key)):
+        if "x-letterhead-idempotency-key" not in self._fields:
+            return None
+        key = self._value("x-letterhead-idempotency-key")
+        if message := key_problem(key):
             self._problems.append(Problem("x-letterhead-idempotency-key", "invalid", message))
         return key
 
@@ -310,9 +314,12 @@ class _Reading:
             message = "Sender is of another domain than From."
             self._problems.append(Problem("sender", "invalid", message))
 
+    def _value(self, name: str, default: str = "") -> str:
+        return self._fields[name].value if name in self._fields else default
+
     def _specs(self, name: str) -> list[str]:
         """The addresses of a field that nobody is written to by: a list, good ones or not."""
-        return [each.addr_spec for each in self._addresses(name, self._values.get(name, ""))]
+        return [each.addr_spec for each in self._addresses(name, self._value(name))]
 
     def _addresses(self, name: str, value: str) -> Sequence[Any]:
         if not value:

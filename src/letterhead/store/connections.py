@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    bindparam,
     delete,
     select,
     type_coerce,
     update,
 )
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail import retry
@@ -28,6 +31,10 @@ from letterhead.store.routes import route_of, way
 from letterhead.store.settling import reply_row
 from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
 
+_TROUBLE = select(
+    *(connection.c[each] for each in ("paused", "since", "due", "failures", "fault"))
+).where(connection.c.id == bindparam("_id"), connection.c.version == bindparam("_version"))
+
 
 class Connections:
     """What delivery reads and writes of connections; fits `delivery.drain.Connections`."""
@@ -42,22 +49,13 @@ class Connections:
         While its connection is paused, mail takes the platform's route if the portal wants it so;
         each time that the connection may be tried again, the next mail is the probe.
         """
-        portal_id, kind = lane
-        async with self._database.read() as reading:
-            row = await way(reading, portal_id, kind)
-            if row is None:
-                return None
-            found = await _with_trouble(reading, route_of(row, portal_id, kind))
-            if kind is Lane.LIVE and row.fallback and _rests(found.trouble, now):
-                platform = route_of(row, portal_id, kind, falls_back=True)
-                found = await _with_trouble(reading, platform)
-        return found
+        return await self._database.reading(partial(_route, lane=lane, now=now))
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         """Let a connection wait, longer each time; paused if a person must mend it."""
         async with self._database.settle() as writing:
             counts = await _is_live(writing, route)
-            before = await trouble(writing, route.connection_id, route.version)
+            before = await writing.run_sync(trouble, route.connection_id, route.version)
             if before and _is_known(before, route, stuck):
                 return before
             found = _worse(before, route, stuck, now)
@@ -70,7 +68,7 @@ class Connections:
     async def recovered(self, route: Route, now: datetime) -> None:
         """All is well again; the time that mail was held does not count as time of trying."""
         async with self._database.settle() as writing:
-            if await trouble(writing, route.connection_id, route.version):
+            if await writing.run_sync(trouble, route.connection_id, route.version):
                 await _lift(writing, route.connection_id, now)
 
     async def forget_platform(self, now: datetime) -> None:
@@ -95,7 +93,7 @@ class ConnectionRows:
     async def trouble(self) -> tuple[Trouble, Mapping[str, Any] | None] | None:
         """What is wrong, with the server's reply; None if all is well."""
         route = await self._route()
-        found = await trouble(self._connection, route.connection_id, route.version)
+        found = await self._connection.run_sync(trouble, route.connection_id, route.version)
         query = select(connection.c.reply).where(_is(route.connection_id))
         return (found, await self._connection.scalar(query)) if found else None
 
@@ -138,23 +136,30 @@ class ConnectionRows:
         await _lift(self._connection, self._portal_id, now)
 
     async def _route(self) -> Route:
-        row = await way(self._connection, self._portal_id, Lane.LIVE)
+        row = await self._connection.run_sync(way, self._portal_id, Lane.LIVE)
         if row is None:
             raise LookupError("a portal is bound before it is asked")
         return route_of(row, self._portal_id, Lane.LIVE)
 
 
-async def trouble(reading: AsyncConnection, connection_id: int, version: int) -> Trouble | None:
+def trouble(reading: Connection, connection_id: int, version: int) -> Trouble | None:
     """How a connection stands; what was noted of other settings does not count."""
-    columns = connection.c
-    query = select(columns.paused, columns.since, columns.due, columns.failures, columns.fault)
-    rows = await reading.execute(query.where(_is(connection_id), columns.version == version))
-    row = rows.first()
+    row = reading.execute(_TROUBLE, {"_id": connection_id, "_version": version}).first()
     return Trouble(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public API
 
 
-async def _with_trouble(reading: AsyncConnection, found: Route) -> Route:
-    return replace(found, trouble=await trouble(reading, found.connection_id, found.version))
+def _route(reading: Connection, lane: LaneKey, now: datetime) -> Route | None:
+    row = way(reading, *lane)
+    if row is None:
+        return None
+    found = _with_trouble(reading, route_of(row, *lane))
+    if lane[1] is Lane.LIVE and row.fallback and _rests(found.trouble, now):
+        return _with_trouble(reading, route_of(row, *lane, falls_back=True))
+    return found
+
+
+def _with_trouble(reading: Connection, found: Route) -> Route:
+    return replace(found, trouble=trouble(reading, found.connection_id, found.version))
 
 
 def _rests(found: Trouble | None, now: datetime) -> bool:

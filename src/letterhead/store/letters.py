@@ -11,12 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store import pairs, suppressions, tally, webhooks
+from letterhead.store import suppressions, tally, webhooks
+from letterhead.store.pairs import Pairs
 from letterhead.store.tables import body, event, message, recipient
 from letterhead.store.webhooks import Happened
 
 _KeyOf = tuple[int, str]
 Suppressed = Mapping[tuple[int, str], Row[Any]]
+
+# Made once: making a statement takes longer than running it.
+_MESSAGE, _BODY, _RECIPIENT, _EVENT = map(insert, (message, body, recipient, event))
+_KNOWN = Pairs(
+    select(message.c.id, message.c.portal_id, message.c.idempotency_key, message.c.request_digest),
+    message.c.portal_id,
+    message.c.idempotency_key,
+)
 
 
 class LetterRows:
@@ -79,11 +88,7 @@ def _known(
     keys = [(each.portal_id, each.idempotency_key) for each in submitted if each.idempotency_key]
     if not keys:
         return {}
-    columns = message.c
-    query = select(
-        columns.id, columns.portal_id, columns.idempotency_key, columns.request_digest
-    ).where(pairs.among(columns.portal_id, columns.idempotency_key, keys))
-    rows = connection.execute(query).all()
+    rows = list(_KNOWN.rows(connection, set(keys)))
     addressees = _addressees(connection, [row.id for row in rows])
     return {
         (row.portal_id, row.idempotency_key): (
@@ -115,15 +120,13 @@ def _addressee(row: Row[Any]) -> Addressee:
 def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -> None:
     if not fresh:
         return
-    connection.execute(insert(message), [_message_row(each) for each in fresh])
-    connection.execute(
-        insert(body), [{"message_id": each.id, "content": each.content} for each in fresh]
-    )
+    connection.execute(_MESSAGE, [_message_row(each) for each in fresh])
+    connection.execute(_BODY, [{"message_id": each.id, "content": each.content} for each in fresh])
     rows = [row for each in fresh for row in _recipient_rows(each, gone)]
-    connection.execute(insert(recipient), rows)
+    connection.execute(_RECIPIENT, rows)
     tally.count(connection, _accepted(fresh))
     if events := [_suppressed(row) for row in rows if row["settled_at"]]:
-        connection.execute(insert(event), events)
+        connection.execute(_EVENT, events)
         owner = {each.id: each.portal_id for each in fresh}
         webhooks.note(
             connection, (Happened(portal_id=owner[each["message_id"]], **each) for each in events)

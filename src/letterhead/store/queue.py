@@ -50,7 +50,7 @@ class QueueRows:
 
     async def platform(self) -> tuple[Trouble | None, Mapping[str, Any] | None]:
         """What is wrong with the platform's route, and the server's reply."""
-        found = await trouble(self._connection, PLATFORM, 0)
+        found = await self._connection.run_sync(trouble, PLATFORM, 0)
         query = select(connection.c.reply).where(connection.c.id == PLATFORM)
         return found, await self._connection.scalar(query) if found else None
 

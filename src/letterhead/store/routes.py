@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy.engine import Connection
 
 from letterhead.mail.letter import PLATFORM, Lane, Route
 from letterhead.mail.settings import DefaultSettings, OwnSettings, Settings
@@ -11,8 +11,7 @@ from letterhead.store.settings import settings_from
 from letterhead.store.tables import identity, portal, settings
 
 
-async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] | None:
-    """The settings that a lane uses: the live ones, those under test, or the platform's."""
+def _way(kind: Lane) -> Select[Any]:
     live, upcoming = portal.c.live_version, portal.c.next_version
     version = func.coalesce(upcoming, live) if kind is Lane.TEST else live
     columns = settings.c
@@ -20,15 +19,22 @@ async def way(reading: AsyncConnection, portal_id: int, kind: Lane) -> Row[Any] 
     of_version = (identity.c.portal_id == columns.portal_id) & (
         identity.c.version == columns.version
     )
-    rows = await reading.execute(
+    return (
         select(portal.c.name, portal.c.fallback, columns.version, columns.type, columns.fields)
         .add_columns(columns.sealed_password, identity.c.tenant)
         .select_from(portal)
         .outerjoin(settings, joined)
         .outerjoin(identity, of_version)
-        .where(portal.c.id == portal_id, portal.c.closed_at.is_(None))
+        .where(portal.c.id == bindparam("_portal_id"), portal.c.closed_at.is_(None))
     )
-    return rows.first()
+
+
+_WAYS = {kind: _way(kind) for kind in Lane}
+
+
+def way(reading: Connection, portal_id: int, kind: Lane) -> Row[Any] | None:
+    """The settings that a lane uses: the live ones, those under test, or the platform's."""
+    return reading.execute(_WAYS[kind], {"_portal_id": portal_id}).first()
 
 
 def route_of(row: Row[Any], portal_id: int, kind: Lane, *, falls_back: bool = False) -> Route:

@@ -141,7 +141,7 @@ class Store:
         """What the operator must mend, in words."""
         async with self._database.read() as connection:
             locked = sum([await each.without_key() for each in self._sealed(connection)])
-            platform = await trouble(connection, PLATFORM, 0)
+            platform = await connection.run_sync(trouble, PLATFORM, 0)
         found = []
         if locked:
             found.append(f"Stored secrets whose key is not in the ring: {locked}.")

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, select
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,11 +13,16 @@ from letterhead.mail.letter import Claim, Lane, Letter
 from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Failed, Outcome, Sent
 from letterhead.mail.reply import Reply
-from letterhead.store import pairs
 from letterhead.store.dialect import insert_new
+from letterhead.store.pairs import Pairs
 from letterhead.store.tables import suppression
 
 _Key = tuple[int, str]  # a portal and an address in small letters
+
+_SUPPRESSED = Pairs(select(suppression), suppression.c.portal_id, suppression.c.email)
+_LET_GO = delete(suppression).where(
+    suppression.c.portal_id == bindparam("_portal_id"), suppression.c.email == bindparam("_email")
+)
 
 
 class Reason(StrEnum):
@@ -74,10 +79,7 @@ def among(reading: Connection, letters: Iterable[Letter]) -> Mapping[_Key, Row[A
     """Who of the letters' addressees is suppressed; what the platform itself says goes to all."""
     business = [each for each in letters if each.message_class is MessageClass.BUSINESS]
     keys = {key_of(each.portal_id, to.email) for each in business for to in each.addressees}
-    if not keys:
-        return {}
-    rows = reading.execute(select(suppression).where(_are(keys)))
-    return {(row.portal_id, row.email): row for row in rows}
+    return {(row.portal_id, row.email): row for row in _SUPPRESSED.rows(reading, keys)}
 
 
 def learn(writing: Connection, outcomes: Iterable[tuple[Claim, Outcome, datetime]]) -> None:
@@ -91,7 +93,7 @@ def learn(writing: Connection, outcomes: Iterable[tuple[Claim, Outcome, datetime
     if gone:
         writing.execute(insert_new(writing.dialect, suppression), gone)
     if found:
-        writing.execute(delete(suppression).where(_are(found)))
+        writing.execute(_LET_GO, [{"_portal_id": of, "_email": email} for of, email in found])
 
 
 def key_of(portal_id: int, email: str) -> _Key:
@@ -109,7 +111,3 @@ def _row(claim: Claim, outcome: Failed, now: datetime) -> dict[str, Any]:
         "fault": outcome.fault.code,
         "reply": outcome.answer.row if isinstance(outcome.answer, Reply) else None,
     }
-
-
-def _are(keys: Iterable[_Key]) -> ColumnElement[bool]:
-    return pairs.among(suppression.c.portal_id, suppression.c.email, keys)

@@ -22,6 +22,7 @@ _EPOCH = date(1970, 1, 1)
 
 Happened = tuple[int, datetime, str]  # to a recipient of a portal, when, and what
 
+_NOTE = insert(tally)
 _ADD = (
     update(tally_day)
     .where(tally_day.c.portal_id == bindparam("_portal_id"), tally_day.c.day == bindparam("_day"))
@@ -53,7 +54,7 @@ def count(writing: Connection, happened: Iterable[Happened]) -> None:
             {"portal_id": of, "day": day, **{each: found[of, day, each] for each in _WHAT}}
             for of, day in sorted(days)
         ]
-        writing.execute(insert(tally), rows)
+        writing.execute(_NOTE, rows)
 
 
 def add_up(writing: Connection) -> bool:
