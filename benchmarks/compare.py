@@ -5,8 +5,8 @@ Letterhead beside its peers, in one run: interleaved, medians.
     make bench QUICK=1      one round of few messages, for a first look
     python -m benchmarks.compare --only "Letterhead, SQLite" --only "Postfix tuned"
 
-Everybody delivers 5 KB messages to the same upstream (STARTTLS, AUTH, PIPELINING) over 20
-connections at most. What is measured stands in docs/benchmarks.md; the results go into
+Everybody delivers 5 KB messages to the same upstream (STARTTLS, AUTH, PIPELINING, CHUNKING) over
+20 connections at most. What is measured stands in docs/benchmarks.md; the results go into
 docs/benchmarks/ as JSON and SVG.
 """
 
@@ -34,6 +34,7 @@ from benchmarks.peers import (
     NODEMAILER,
     SQLITE,
     TUNED,
+    WINDOWED,
     Letterhead,
     Peer,
     Running,
@@ -208,6 +209,13 @@ def cases(count: int) -> dict[str, Case]:
             lambda peer: relay(peer, few, "--delay", str(DELAY)),
             "per_second",
         ),
+        "window": Case(
+            f"{delayed}; window 1 and 4",
+            "messages/s",
+            [SQLITE, WINDOWED, TUNED],
+            lambda peer: relay(peer, 2 * few, "--delay", str(DELAY)),
+            "per_second",
+        ),
         "idle": Case(
             "a single message while nothing else is to do, request to upstream",
             "ms, median",
@@ -310,7 +318,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", default=[], help="a peer's name")
-    parser.add_argument("--case", action="append", default=[], help="relay, delay, idle, busy")
+    parser.add_argument(
+        "--case", action="append", default=[], help="relay, delay, window, idle, busy"
+    )
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     count, rounds = (500, 1) if asked.quick else (asked.messages, asked.rounds)

@@ -53,6 +53,7 @@ class Letterhead:
 
     name: str
     workers: int = 0  # on PostgreSQL, beside one `web`; none: `serve` on SQLite
+    window: int = 1  # messages under way at once over each connection
     settings: dict[str, str] = field(default_factory=dict)
     durable = True
 
@@ -63,7 +64,7 @@ class Letterhead:
     @contextmanager
     def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
         key = secrets.token_urlsafe(24)
-        settings = {**_settings(folder, upstream, key), **self.settings}
+        settings = {**_settings(folder, upstream, key, self.window), **self.settings}
         with ExitStack() as ends:
             pids = []
             if self.workers:
@@ -82,13 +83,13 @@ class Letterhead:
             yield Running(pids, lambda count: _batches(http, count), http)
 
 
-def _settings(folder: Path, upstream: Upstream, key: str) -> dict[str, str]:
+def _settings(folder: Path, upstream: Upstream, key: str, window: int) -> dict[str, str]:
     login = LOGIN.replace("@", "%40")
     route = f"smtp://{login}:{upstream.password}@localhost:{upstream.port}"
     return {
         "LETTERHEAD_DATA_DIR": str(folder / "data"),
         "LETTERHEAD_LISTEN": "127.0.0.1:0",
-        "LETTERHEAD_DEFAULT_ROUTE": f"{route}?connections={CONNECTIONS}",
+        "LETTERHEAD_DEFAULT_ROUTE": f"{route}?connections={CONNECTIONS}&window={window}",
         "LETTERHEAD_CA_FILE": str(upstream.files.authority),
         "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
     }
@@ -286,6 +287,7 @@ POST_OFFICE = Script(
 )
 
 SQLITE = Letterhead("Letterhead, SQLite")
+WINDOWED = Letterhead("Letterhead, SQLite, window 4", window=4)
 TUNED = Postfix("Postfix tuned", tuned=True)
 EVERYBODY = (
     SQLITE,

@@ -45,13 +45,15 @@ def test_the_platform_s_own_route(
 
 
 def test_the_platform_s_own_route_has_limits_where_they_are_said() -> None:
-    said = "smtp://smtp.test?connections=20&per_minute=600&per_day=50000"
+    said = "smtp://smtp.test?connections=20&per_minute=600&per_day=50000&window=4"
     limited = read({"LETTERHEAD_DEFAULT_ROUTE": said})
     free = read({"LETTERHEAD_DEFAULT_ROUTE": "smtp://smtp.test"})
 
-    assert limited.default_limits == Limits(connections=20, per_minute=600, per_day=50_000)
+    assert limited.default_limits == Limits(
+        connections=20, window=4, per_minute=600, per_day=50_000
+    )
     assert isinstance(limited.default_route, Server)
-    assert limited.default_route.connections == 20
+    assert (limited.default_route.connections, limited.default_route.window) == (20, 4)
     assert free.default_limits == Limits(connections=8)
 
 
@@ -86,6 +88,7 @@ def test_the_platform_s_own_route_by_ses() -> None:
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?connections=0"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?per_minute=many"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?speed=3"),
+        ("LETTERHEAD_DEFAULT_ROUTE", "smtp://smtp.test?window=9"),
         ("LETTERHEAD_DEFAULT_ROUTE", "smtp+plain://u:p@127.0.0.1:25"),
         ("LETTERHEAD_DEFAULT_ROUTE", "ses:"),
         ("LETTERHEAD_DEFAULT_ROUTE", "ses:Ireland"),

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from letterhead import egress
 from letterhead.errors import Misconfigured
 from letterhead.mail import address, ses, sns
-from letterhead.mail.limits import Limits
+from letterhead.mail.limits import WINDOW, Limits
 from letterhead.mail.notice import Texts
 from letterhead.mail.registration import Registration
 from letterhead.mail.secret import Secret
@@ -263,19 +263,24 @@ def _route(text: str) -> tuple[Server | SesRoute | None, Limits]:
         password=Secret(unquote(parts.password)) if parts.password else None,
         trusted=True,
         connections=limits.connections,
+        window=limits.window,
     )
     return _route_server(server), limits
 
 
 def _limits(query: str) -> Limits:
-    """Read `connections=20&per_minute=600&per_day=50000`, each if it is there."""
+    """Read `connections=20&per_minute=600&per_day=50000&window=4`, each if it is there."""
     try:
         found = {name: int(value) for name, value in parse_qsl(query, strict_parsing=bool(query))}
     except ValueError:
         found = {"": 0}
-    unknown = found.keys() - {"connections", "per_minute", "per_day"}
+    unknown = found.keys() - {"connections", "per_minute", "per_day", "window"}
     if unknown or not all(0 < each <= _LIMIT for each in found.values()):
-        raise ValueError("say ?connections=N&per_minute=N&per_day=N, each a number, or none.")
+        raise ValueError(
+            "say ?connections=N&per_minute=N&per_day=N&window=N, each a number, or none."
+        )
+    if found.get("window", 1) > WINDOW:
+        raise ValueError(f"window is a number from 1 to {WINDOW}.")
     return Limits(**{"connections": _CONNECTIONS, **found})
 
 

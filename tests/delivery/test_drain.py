@@ -39,6 +39,8 @@ ROUTE = Route(
 class World:
     """Outbox, connections and a way out in memory; what happened stands in its lists."""
 
+    together = None
+
     def __init__(self, count: int, answer: Callable[[int], Answer] = lambda _: TAKEN) -> None:
         self.waiting = [claim(at) for at in range(count)]
         self.outcomes: list[Settled] = []

@@ -82,6 +82,12 @@ def test_a_preset_says_which_of_its_ports_are_encrypted_from_the_start() -> None
     assert ("allow_ssl", "required") in problems(replace(tls, allow_ssl=False))
 
 
+@pytest.mark.parametrize("window", [0, 9, -1])
+def test_a_window_has_its_bounds(window: int) -> None:
+    assert problems(replace(DRAFT, window=window)) == [("window", "invalid")]
+    assert problems(replace(DRAFT, window=8)) == []
+
+
 def test_the_operator_opens_ports_one_by_one_or_all_but_some() -> None:
     some = Ports(opened=frozenset({1025}))
     nearly_all = Ports(any_but=FOREIGN_PORTS)

@@ -112,6 +112,8 @@ class _Session:
                 await self._sign_in(line)
             elif verb == "DATA":
                 await self._data()
+            elif verb == "BDAT" and "CHUNKING" in self._script.offers:
+                await self._bdat(line)
             else:
                 await self._plain(verb, line)
 
@@ -159,17 +161,27 @@ class _Session:
         lines: list[bytes] = []
         while (line := await self._reader.readuntil(b"\r\n")) != b".\r\n":
             lines.append(line.removeprefix(b"."))
-        content = b"".join(lines)
-        if self._reply("dot").startswith((b"250", b"<")):
+        await self._end_of(b"".join(lines), "dot")
+
+    async def _bdat(self, line: str) -> None:
+        """Take a chunk that is the last (RFC 3030); its answer is that of BDAT, or of the dot."""
+        content = await self._reader.readexactly(int(line.split()[1]))
+        await self._end_of(content, "BDAT" if "BDAT" in self._answers else "dot")
+
+    async def _end_of(self, content: bytes, step: str) -> None:
+        if self._reply(step).startswith((b"250", b"<")):
             taken = Taken(self._path["MAIL"], self._path["RCPT"], content)
             self._script.taken.append(taken)
-        await self._answer("dot")
+        await self._answer(step)
         if "after" in self._script.answers:
             await self._answer("after")
 
+    @property
+    def _answers(self) -> Mapping[str, bytes]:
+        return {**self._script.answers, **self._script.of_recipient(self._path["RCPT"])}
+
     def _reply(self, step: str) -> bytes:
-        answers = {**self._script.answers, **self._script.of_recipient(self._path["RCPT"])}
-        return answers.get(step, RIGHT.get(step, b"502 5.5.2 What?\r\n"))
+        return self._answers.get(step, RIGHT.get(step, b"502 5.5.2 What?\r\n"))
 
     async def _answer(self, step: str) -> None:
         reply = self._reply(step)

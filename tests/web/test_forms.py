@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from letterhead.mail.providers import PROVIDERS, Filled
-from letterhead.mail.settings import DefaultSettings
-from letterhead.web.forms import of
+from letterhead.mail.settings import DefaultSettings, SmtpSettings
+from letterhead.web.forms import of, posted
 
 GMAIL = Filled(PROVIDERS["gmail"], "smtp.gmail.com")
 
@@ -39,3 +39,11 @@ def test_choosing_a_provider_leaves_the_tick_alone() -> None:
     form = replace(blank, values={**blank.values, "allow_ssl": ""})
 
     assert form.filled(GMAIL, anyway=False).values["allow_ssl"] == ""
+
+
+@pytest.mark.parametrize(("posts", "kept"), [("4", 4), ("1", 1), ("9", 0), ("", 0), ("four", 0)])
+def test_the_form_keeps_the_window_that_it_does_not_show(posts: str, kept: int) -> None:
+    shown = of(SmtpSettings(window=4)).values
+
+    assert shown["window"] == "4"
+    assert posted({**shown, "window": posts}).smtp().draft.window == kept

@@ -50,7 +50,13 @@ class DefaultBody(Body):
 
 
 class SmtpBody(Body):
-    """Settings of type smtp. An absent password keeps the stored one, null removes it."""
+    """
+    Settings of type smtp.
+
+    An absent password keeps the stored one, null removes it. `window` is how many messages (1 to
+    8) may be under way at once over each connection, where the server offers PIPELINING and
+    CHUNKING; a break of the connection leaves so many uncertain.
+    """
 
     type: str = ""
     provider: str = "other"
@@ -62,6 +68,7 @@ class SmtpBody(Body):
     from_address: str = ""
     copy_to: Text = ""
     allow_ssl: bool = True
+    window: int = 1
 
 
 class SesBody(Body):
@@ -191,6 +198,7 @@ async def _save_smtp(office: Office, portal: Portal, raw: bytes) -> None:
         from_address=body.from_address,
         copy_to=body.copy_to,
         allow_ssl=body.allow_ssl,
+        window=body.window,
     )
     edit = settings.SmtpEdit(draft, _edit(body, "password"), problems)
     async with office.store.portal(portal) as desk:

@@ -160,7 +160,11 @@ def provider(found: Provider) -> Json:
         "notice_date": found.notice_date.isoformat() if found.notice_date else None,
         "help_url": found.help_url or None,
         "confirmed": found.confirmed,
-        "limits": asdict(found.limits),
+        "limits": {
+            "connections": found.limits.connections,
+            "per_minute": found.limits.per_minute,
+            "per_day": found.limits.per_day,
+        },
     }
 
 

@@ -1,7 +1,7 @@
 """One attempt: put the envelope together, hand it over, judge the answer, note the outcome."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -10,10 +10,15 @@ from letterhead.delivery.settling import Settler
 from letterhead.mail import header, mime
 from letterhead.mail.letter import Claim, Route
 from letterhead.mail.outcome import Attempt, Outcome, judge
+from letterhead.mail.reply import Answer
 from letterhead.mail.sender import Platform, from_name, sender
 from letterhead.mail.server import Envelope
 from letterhead.mail.ses import TAG_MESSAGE, TAG_PORTAL, TAG_RECIPIENT
 from letterhead.transports.base import Transport
+
+_SHARED = 64 * 1024  # octets of what leaves at once
+
+Mail = tuple[Claim, Envelope]
 
 
 class Marks(Protocol):
@@ -40,10 +45,10 @@ def envelope(claim: Claim, content: bytes, route: Route, platform: Platform) -> 
 
 class Seat:
     """
-    Sends one mail after the other.
+    Sends one mail after the other, or a few at once.
 
-    The final dot of a mail waits until the outcome of the mail before it is written down: so a
-    crash can repeat at most one mail of each seat.
+    The final dot of a mail waits until the outcomes of those before it are written down: so a
+    crash can repeat at most one mail of each seat, or those few.
     """
 
     def __init__(
@@ -60,24 +65,56 @@ class Seat:
         self._marks = marks
         self._clock = clock
         self._provider = provider
-        self._settled: asyncio.Future[None] | None = None
+        self._unsettled: list[asyncio.Future[None]] = []
 
-    async def send(self, claim: Claim, mail: Envelope, lease: Lease) -> Outcome:
+    async def send(self, mails: Sequence[Mail], lease: Lease) -> Mapping[str, Outcome]:
+        """Send some of the mails, the first at least; gives their outcomes by the claims' ids."""
+        outcomes: dict[str, Outcome] = {}
+
         async def before_dot() -> bool:
             await self.settled()
+            claim, _ = mails[0]
             return lease.holds and (claim.resend or await self._marks.mark_dot(claim))
 
-        answer = await self._transport.send(mail, before_dot)
+        def told(at: int, answer: Answer) -> None:
+            claim, _ = mails[at]
+            outcomes[claim.id] = self._note(claim, answer)
+
+        together = self._transport.together
+        if together and _may_all_share([claim for claim, _ in mails]):
+            await together.send([mail for _, mail in mails], before_dot, told)
+        else:
+            told(0, await self._transport.send(mails[0][1], before_dot))
+        return outcomes
+
+    def _note(self, claim: Claim, answer: Answer) -> Outcome:
         now = self._clock()
         outcome = judge(answer, attempt_of(claim), now=now, provider=self._provider)
-        await self.settled()
-        self._settled = self._settler.add(claim, outcome, now)
+        self._unsettled.append(self._settler.add(claim, outcome, now))
         return outcome
 
     async def settled(self) -> None:
         """Wait until everything that this seat has sent is written down."""
-        if self._settled is not None:
-            await self._settled
+        for each in self._unsettled:
+            await each
+        self._unsettled.clear()
+
+
+def grouped(claims: Iterable[Claim], window: int) -> Iterator[list[Claim]]:
+    """Put claims, in their order, into groups of as many as may be sent at once."""
+    group: list[Claim] = []
+    for claim in claims:
+        if group and (len(group) == window or not _may_all_share([*group, claim])):
+            yield group
+            group = []
+        group.append(claim)
+    if group:
+        yield group
+
+
+def _may_all_share(claims: Sequence[Claim]) -> bool:
+    """Of a mail that is held when unsure, a break shall leave as little unsure as it can."""
+    return all(each.resend for each in claims) and sum(each.size for each in claims) <= _SHARED
 
 
 def attempt_of(claim: Claim) -> Attempt:

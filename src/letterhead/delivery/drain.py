@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from letterhead.delivery.attempt import Marks, Seat, envelope
+from letterhead.delivery.attempt import Mail, Marks, Seat, envelope, grouped
 from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import Seats
@@ -19,7 +19,7 @@ from letterhead.errors import Unavailable
 from letterhead.mail import faults
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
-from letterhead.mail.outcome import Outcome, Returned, Stuck
+from letterhead.mail.outcome import Returned, Stuck
 from letterhead.mail.sender import Platform
 from letterhead.transports.base import Transport
 
@@ -27,7 +27,9 @@ log = structlog.get_logger(__name__)
 
 BURST = timedelta(seconds=5)  # then others have their turn
 _REST = timedelta(seconds=0.5)  # for which a lane is left alone whose connection waits
-BATCH = 100  # claims at a time
+BATCH = 100  # claims at a time, at least
+_ROUNDS = 5
+_BATCH_LIMIT = 1000
 _CHUNK = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
 
 
@@ -121,7 +123,7 @@ class Drain:
         """Claim a batch, and work on it."""
         lease, route = Lease(self.clock), turn.route
         # A connection that had trouble is tried with one mail: all are behind it, one is enough.
-        limit = 1 if route.trouble or lane[1] is Lane.TEST else BATCH
+        limit = 1 if route.trouble or lane[1] is Lane.TEST else _batch(turn.under.limits)
         token = (lease.token, lease.until)
         claims = await self.outbox.claim(lane, token, limit=limit, now=now, under=turn.under)
         if not claims:
@@ -199,48 +201,80 @@ class Burst:
         self._seats = turn.seats
         self._lease = lease
         self._way = way
+        self._window = way.together.window if way.together else 1
         self.stuck: Stuck | None = None
 
     async def send(self, claims: Sequence[Claim], contents: Mapping[str, bytes]) -> None:
         """Send the first alone over a new connection: a login is not to be refused many times."""
-        waiting = iter(claims)
         connection = (self._route.connection_id, self._route.version)
         if connection not in self._drain.proven:
-            await self._seat(itertools.islice(waiting, 1), contents)
+            await self._seat(iter([claims[:1]]), contents)
+            claims = claims[1:]
         if not self.stuck:
             self._drain.proven.add(connection)
+        groups = list(grouped(claims, self._window))
+        waiting = iter(groups)
         async with asyncio.TaskGroup() as seats:
-            at_once = min(self._way.connections, self._seats.count, len(claims))
-            for _ in range(max(at_once, 1)):
+            for _ in range(min(self._way.connections, max(self._seats.count, 1), len(groups))):
                 seats.create_task(self._seat(waiting, contents))
 
-    async def _seat(self, waiting: Iterator[Claim], contents: Mapping[str, bytes]) -> None:
+    async def _seat(
+        self, waiting: Iterator[Sequence[Claim]], contents: Mapping[str, bytes]
+    ) -> None:
         drain = self._drain
         seat = Seat(
             self._way, drain.settler, drain.outbox, drain.clock, provider=self._route.provider
         )
-        for claim in waiting:
-            if self.stuck or drain.stopping.is_set() or not self._lease.holds:
+        for group in waiting:
+            mails = self._mails(group, contents)
+            while mails and self._goes_on:
+                mails = await self._attempt(seat, mails)
+            for claim, _ in mails:
                 await drain.settler.add(claim, Returned(), drain.clock())
-            else:
-                await self._attempt(seat, claim, contents[claim.message_id])
         await seat.settled()
 
-    async def _attempt(self, seat: Seat, claim: Claim, content: bytes) -> None:
+    @property
+    def _goes_on(self) -> bool:
+        return not (self.stuck or self._drain.stopping.is_set()) and self._lease.holds
+
+    def _mails(self, claims: Sequence[Claim], contents: Mapping[str, bytes]) -> Sequence[Mail]:
+        """
+        Put the envelopes on.
+
+        A fault of ours must not stop the others. Its claim keeps its lease, and the message comes
+        round again.
+        """
+        found: list[Mail] = []
+        for claim in claims:
+            content = contents[claim.message_id]
+            try:
+                mail = envelope(claim, content, self._route, self._drain.platform)
+            except Exception:
+                log.exception("delivery broke", recipient=claim.id)
+            else:
+                found.append((claim, mail))
+        return found
+
+    async def _attempt(self, seat: Seat, mails: Sequence[Mail]) -> Sequence[Mail]:
+        """Try some of the mails; gives those that have to be tried again at once."""
         try:
-            mail = envelope(claim, content, self._route, self._drain.platform)
             async with self._seats.one():
-                self._note(await seat.send(claim, mail, self._lease))
+                outcomes = await seat.send(mails, self._lease)
         except Unavailable as error:
             log.warning("delivery waits for the store", reason=str(error))
+            return []
         except Exception:
-            # A fault of ours must not stop the others. The claim keeps its lease, and the
-            # message comes round again.
-            log.exception("delivery broke", recipient=claim.id)
+            log.exception("delivery broke", recipients=[claim.id for claim, _ in mails])
+            return []
+        for outcome in outcomes.values():
+            if isinstance(outcome, Stuck):
+                self.stuck = self.stuck or outcome
+        return [mail for mail in mails if mail[0].id not in outcomes]
 
-    def _note(self, outcome: Outcome) -> None:
-        if isinstance(outcome, Stuck):
-            self.stuck = self.stuck or outcome
+
+def _batch(limits: Limits) -> int:
+    """How many to claim: enough for each place on a connection to be used more than once."""
+    return max(BATCH, min(_ROUNDS * limits.connections * limits.window, _BATCH_LIMIT))
 
 
 def _chunks(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:

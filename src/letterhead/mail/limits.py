@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+WINDOW = 8  # messages under way at once over one connection, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Limits:
     """What one connection allows; a pace that is None is not limited."""
 
     connections: int  # open at once
+    window: int = 1  # messages under way at once over each
     per_minute: int | None = None
     per_day: int | None = None
 

@@ -30,6 +30,7 @@ class Server:
     password: Secret | None = None
     trusted: bool = False
     connections: int = 8  # open at once, at most
+    window: int = 1  # messages under way at once over each, where the server can
 
 
 @dataclass(frozen=True, slots=True)

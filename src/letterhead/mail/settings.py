@@ -14,7 +14,7 @@ from letterhead.mail.form import (
     secret_problems,
     sender_fields,
 )
-from letterhead.mail.limits import Limits
+from letterhead.mail.limits import WINDOW, Limits
 from letterhead.mail.providers import PROVIDERS, RELAY_SUFFIXES
 from letterhead.mail.said import said
 from letterhead.mail.secret import Secret
@@ -75,6 +75,7 @@ class SmtpSettings:
     from_address: str = ""
     copy_to: str = ""
     allow_ssl: bool = True
+    window: int = 1  # messages under way at once over each connection, where the server can
 
     @property
     def type(self) -> Type:
@@ -111,8 +112,8 @@ class SmtpSettings:
 
     @property
     def limits(self) -> Limits:
-        """What the provider allows."""
-        return PROVIDERS[self.provider].limits
+        """What the provider allows, and how much is under way at once."""
+        return replace(PROVIDERS[self.provider].limits, window=self.window)
 
     @property
     def encryption(self) -> Encryption:
@@ -327,6 +328,8 @@ def _connection_problems(draft: SmtpSettings, ports: Ports) -> Iterable[Problem]
         yield Problem("port", "not_allowed", said("Choose one of the ports {names}.", names=names))
     if not draft.allow_ssl and (message := _needs_encryption(draft)):
         yield Problem("allow_ssl", "required", message)
+    if not 1 <= draft.window <= WINDOW:
+        yield Problem("window", "invalid", said("Choose a number from 1 to {most}.", most=WINDOW))
     if len(draft.login) > LOGIN_LIMIT or CONTROL.search(draft.login):
         yield Problem(
             "login", "invalid", said("The login is too long or holds control characters.")

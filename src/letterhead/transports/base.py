@@ -1,10 +1,11 @@
 """What every way out can do."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from letterhead.mail.reply import Answer, Stage
+from letterhead.mail.reply import Answer, Break, Kind, Stage
+from letterhead.mail.said import said
 from letterhead.mail.server import Envelope
 
 # Awaited when everything is sent but the final dot. False means: do not send it.
@@ -24,12 +25,44 @@ class Passed:
 Watch = Callable[[Passed], None]
 
 
+def stale() -> Break:
+    """Nothing was handed over: the time for this attempt was over."""
+    return Break(Stage.MESSAGE, Kind.STALE, said("The time for this attempt was over."))
+
+
+class Together(Protocol):
+    """Hands several messages over at once, over one session."""
+
+    @property
+    def window(self) -> int:
+        """How many at most."""
+        ...
+
+    async def send(
+        self,
+        envelopes: Sequence[Envelope],
+        before_dot: BeforeDot,
+        told: Callable[[int, Answer], None],
+    ) -> None:
+        """
+        Hand some of them over, the first at least; `told` gets the number and the answer of each.
+
+        Of whom nothing is told has not been taken, and is to be handed over again.
+        """
+        ...
+
+
 class Transport(Protocol):
     """A way out for mail."""
 
     @property
     def connections(self) -> int:
         """How many messages may be under way at once."""
+        ...
+
+    @property
+    def together(self) -> Together | None:
+        """How several messages are handed over at once, where that is wanted."""
         ...
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:

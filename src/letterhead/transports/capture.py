@@ -12,10 +12,9 @@ from email.parser import BytesHeaderParser
 from email.policy import default
 from pathlib import Path
 
-from letterhead.mail import said as sentences
-from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.reply import Answer, Reply, Stage
 from letterhead.mail.server import Envelope
-from letterhead.transports.base import BeforeDot, Passed, Watch
+from letterhead.transports.base import BeforeDot, Passed, Watch, stale
 
 _TO = "X-Letterhead-Envelope-To"
 _SHOWN = 200  # characters of a field
@@ -25,15 +24,14 @@ class CaptureTransport:
     """Writes one `.eml` a recipient; the envelope stands in fields of its own on top."""
 
     connections = 4
+    together = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         if not await before_dot():
-            return Break(
-                Stage.MESSAGE, Kind.STALE, sentences.said("The time for this attempt was over.")
-            )
+            return stale()
         try:
             name = await asyncio.to_thread(self._write, envelope)
         except OSError as error:

@@ -95,6 +95,7 @@ class Locked:
     """The way out of settings whose password cannot be opened: the key that sealed it is gone."""
 
     connections = 1
+    together = None
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:  # noqa: ARG002
         return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)
@@ -126,4 +127,5 @@ def _server(settings: SmtpSettings, password: Secret | None) -> Server:
         login=settings.login,
         password=password,
         connections=settings.limits.connections,
+        window=settings.window,
     )

@@ -13,7 +13,7 @@ from letterhead.mail.server import Envelope
 from letterhead.mail.ses import THROTTLED, Access
 from letterhead.mail.settings import SES_CONNECTIONS
 from letterhead.transports.aws import Aws, Client, Line
-from letterhead.transports.base import BeforeDot, Watch
+from letterhead.transports.base import BeforeDot, Watch, stale
 from letterhead.transports.handover import BRISK, Handover
 from letterhead.transports.session import Declined
 from letterhead.transports.tls import agreed
@@ -36,6 +36,8 @@ class Sending:
 
 class SesTransport:
     """Hands messages to SES, as fast as the account may send."""
+
+    together = None
 
     def __init__(self, sending: Sending, aws: Aws, stages: "Stages") -> None:
         self._sending = sending
@@ -153,7 +155,7 @@ class Stages:
 
 async def _sent(client: Client, parameters: Mapping[str, Any], before_dot: BeforeDot) -> Answer:
     if not await before_dot():
-        return Break(Stage.MESSAGE, Kind.STALE, "The time for this attempt was over.")
+        return stale()
     try:
         answer = await client.call("send_email", parameters)
     except Declined as declined:

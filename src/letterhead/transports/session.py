@@ -46,8 +46,14 @@ class Offers:
     size: int = 0  # octets of a message, at most; 0 is no limit (RFC 1870)
     eight_bit: bool = False
     pipelining: bool = False
+    chunking: bool = False
     starttls: bool = False
     sign_in: frozenset[str] = frozenset()
+
+    @property
+    def several(self) -> bool:
+        """Whether several messages may be under way at once (RFC 2920 and RFC 3030)."""
+        return self.pipelining and self.chunking
 
     @classmethod
     def read(cls, said: Said) -> "Offers":
@@ -65,6 +71,7 @@ class Offers:
             size=int(size) if re.fullmatch(r"[0-9]{1,20}", size) else 0,
             eight_bit="8BITMIME" in found,
             pipelining="PIPELINING" in found,
+            chunking="CHUNKING" in found,
             starttls="STARTTLS" in found,
             sign_in=frozenset(found.get("AUTH", "").split()),
         )

@@ -1,6 +1,7 @@
 """A few open sessions with one server: used again while fresh, and taken leave of in time."""
 
 import asyncio
+import math
 
 from letterhead.transports.handover import Handover
 from letterhead.transports.session import Opening, Session
@@ -17,9 +18,10 @@ class Sessions:
         self._idle: list[Session] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def waiting(self) -> Session | None:
-        """A session that is open already, if there is one."""
-        while self._idle:
+    def waiting(self, *, within: float = math.inf) -> Session | None:
+        """A session that is open and has been idle for no longer than so many seconds."""
+        since = asyncio.get_running_loop().time() - within
+        while self._idle and self._idle[-1].idle_since >= since:
             session = self._idle.pop()
             if session.wire.quiet:
                 return session
@@ -30,9 +32,9 @@ class Sessions:
         """A new session; Unreachable or Declined if there can be none."""
         return await self._opening.open(handover)
 
-    def keep(self, session: Session) -> None:
+    def keep(self, session: Session, carried: int = 1) -> None:
         """Keep a session for the next message, unless it has carried enough or is not usable."""
-        session.messages += 1
+        session.messages += carried
         if session.messages >= MESSAGES or not session.wire.quiet:
             session.wire.leave()
             return

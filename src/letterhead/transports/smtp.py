@@ -11,6 +11,7 @@ from letterhead.transports.base import BeforeDot, Watch
 from letterhead.transports.handover import BRISK, PATIENT, Handover, Timeouts
 from letterhead.transports.session import Declined, Opening, Session
 from letterhead.transports.sessions import Sessions
+from letterhead.transports.together import SmtpTogether
 from letterhead.transports.transaction import CLOSING, transact
 
 
@@ -31,6 +32,7 @@ class SmtpTransport:
         self._opening = Opening(server, egress, tls, ehlo)
         self._sessions = Sessions(self._opening)
         self._seats = asyncio.Semaphore(server.connections)
+        self.together = self._together() if server.window > 1 else None
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         """
@@ -74,6 +76,15 @@ class SmtpTransport:
 
     async def close(self) -> None:
         await self._sessions.close()
+
+    def _together(self) -> SmtpTogether:
+        return SmtpTogether(
+            window=self._opening.server.window,
+            sessions=self._sessions,
+            seats=self._seats,
+            alone=self.send,
+            timeouts=self._timeouts,
+        )
 
     async def _anew(self, envelope: Envelope, before_dot: BeforeDot, handover: Handover) -> Answer:
         try:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
-from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.reply import Answer, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
-from letterhead.transports.base import BeforeDot
+from letterhead.transports.base import BeforeDot, stale
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
 from letterhead.transports.session import OK, Offers, Session, out_of_step
@@ -16,8 +16,8 @@ from letterhead.transports.wire import BLOCK
 GO_AHEAD = 354
 CLOSING = 421
 
-_OK_LIMIT = 300  # 2xx is below
-_REFUSED = 400  # and above
+OK_LIMIT = 300  # 2xx is below
+REFUSED = 400  # and above
 
 _ADDRESS = re.compile(r"[!-;=?-~]{1,254}")  # nothing that ends the path or the line
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -27,17 +27,26 @@ async def transact(
     session: Session, envelope: Envelope, before_dot: BeforeDot, handover: Handover
 ) -> Answer:
     """Hand one message over; Unreachable if the connection breaks meanwhile."""
-    if problem := _unsendable(envelope, session.offers):
+    if problem := unsendable(envelope, session.offers):
         handover.reach(problem.stage)
         return problem
     body = wire_form(envelope.content)
-    refusal = await _Commands(session, handover).give(_lines(envelope, session.offers, body))
+    lines = [*envelope_lines(envelope, session.offers, body), b"DATA\r\n"]
+    refusal = await _Commands(session, handover).give(lines)
     return refusal or await _message(session, body, before_dot, handover)
 
 
 def wire_form(content: Sequence[bytes]) -> bytes:
+    """Put the pieces together, with every dot at the start of a line doubled (section 4.5.2)."""
+    text = whole_lines(content)
+    if text.startswith(b"."):
+        text = b"." + text
+    return text.replace(b"\r\n.", b"\r\n..")
+
+
+def whole_lines(content: Sequence[bytes]) -> bytes:
     """
-    Put the pieces together, with every dot at the start of a line doubled (section 4.5.2).
+    Put the pieces together, with a line end behind the last line.
 
     Bare CR and LF become line ends: to some servers they are, and then a dot behind one would
     end the message (SMTP smuggling).
@@ -48,12 +57,10 @@ def wire_form(content: Sequence[bytes]) -> bytes:
         text = _BARE.sub(b"\r\n", text)
     if not text.endswith(b"\r\n") and text:
         text += b"\r\n"
-    if text.startswith(b"."):
-        text = b"." + text
-    return text.replace(b"\r\n.", b"\r\n..")
+    return text
 
 
-def _unsendable(envelope: Envelope, offers: Offers) -> Reply | None:
+def unsendable(envelope: Envelope, offers: Offers) -> Reply | None:
     """Answer in the server's place where its answer is known, or where asking would harm."""
     if envelope.sender and not _ADDRESS.fullmatch(envelope.sender):
         return Reply(Stage.SENDER, 501, "5.1.7 The sender's address cannot be sent.")
@@ -65,13 +72,13 @@ def _unsendable(envelope: Envelope, offers: Offers) -> Reply | None:
     return None
 
 
-def _lines(envelope: Envelope, offers: Offers, body: bytes) -> list[bytes]:
+def envelope_lines(envelope: Envelope, offers: Offers, body: bytes) -> list[bytes]:
+    """MAIL and RCPT, with what the server offers (RFC 1870 and RFC 6152)."""
     size = f" SIZE={envelope.size}" if offers.size else ""
     form = " BODY=8BITMIME" if offers.eight_bit and not body.isascii() else ""
     return [
         f"MAIL FROM:<{envelope.sender}>{size}{form}\r\n".encode("ascii"),
         f"RCPT TO:<{envelope.recipient}>\r\n".encode("ascii"),
-        b"DATA\r\n",
     ]
 
 
@@ -142,7 +149,7 @@ class _Commands:
 
 
 def _refusal(said: Said, stage: Stage) -> Reply | None:
-    if said.code >= _REFUSED:
+    if said.code >= REFUSED:
         return said.to(stage)
     if (said.code == GO_AHEAD) is not (stage is Stage.MESSAGE) or said.code < OK:
         raise out_of_step(said)
@@ -160,13 +167,11 @@ async def _message(
         rest = b""
     if not await before_dot():
         wire.abort()
-        return Break(
-            Stage.MESSAGE, Kind.STALE, sentences.said("The time for this attempt was over.")
-        )
+        return stale()
     wire.check()
     handover.after_dot = True
     wire.say(rest + b".\r\n")
     said = await wire.reply(handover.within(limits.dot))
-    if said.code >= _OK_LIMIT and said.code < _REFUSED:
+    if said.code >= OK_LIMIT and said.code < REFUSED:
         raise out_of_step(said)
     return said.to(Stage.MESSAGE)

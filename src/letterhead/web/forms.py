@@ -28,10 +28,14 @@ _TEXTS = ("provider", "server", "port", "login", "from_name", "from_address", "c
 _OF_AWS = ("region", "identity", "mail_from", "account", "role_arn", "access_key_id")
 _LONG = 6  # digits that no port has
 _OF_DEFAULT = ("type", "from_name", "copy_to", "reply_to")
-_OF_SMTP = ("type", *_TEXTS[:-1], "allow_ssl")
+_OF_SMTP = ("type", *_TEXTS[:-1], "window", "allow_ssl")
 _OF_SES = ("type", "from_name", "from_address", "copy_to", *_OF_AWS)
 _OF_ACCOUNT = {"role_arn": Account.ROLE, "access_key_id": Account.KEYS}  # whose field it is
-_USUAL = {"identity": Verifies.DOMAIN.value, "account": Account.OPERATOR.value}
+_USUAL = {
+    "identity": Verifies.DOMAIN.value,
+    "account": Account.OPERATOR.value,
+    "window": "1",  # set by the API; the form only keeps it
+}
 _BLANK = {
     "type": Type.DEFAULT.value,
     **dict.fromkeys((*_TEXTS, *_OF_AWS), ""),
@@ -90,6 +94,7 @@ class Form:
     def smtp(self) -> SmtpEdit:
         """The settings as typed; a port that is no number is told as the field's problem."""
         text = {each: self.values[each].strip() for each in _TEXTS}
+        window = self.values["window"]
         readable = text["port"].isascii() and text["port"].isdecimal() and len(text["port"]) < _LONG
         draft = SmtpSettings(
             provider=text["provider"],
@@ -100,6 +105,7 @@ class Form:
             from_address=text["from_address"],
             copy_to=text["copy_to"],
             allow_ssl=bool(self.values["allow_ssl"]),
+            window=int(window) if len(window) == 1 and window in "12345678" else 0,
         )
         message = said(
             "Enter a number: 587 for most providers, 465 for SSL/TLS, 25 only for a relay."
@@ -132,7 +138,7 @@ class Form:
 
 def posted(form: Mapping[str, str]) -> Form:
     """What was typed."""
-    texts = {each: form.get(each, _USUAL.get(each, "")) for each in (*_TEXTS, *_OF_AWS)}
+    texts = {each: form.get(each, _USUAL.get(each, "")) for each in (*_TEXTS, *_OF_AWS, "window")}
     named = form.get("type", "")
     kind = Type(named) if named in set(Type) else Type.DEFAULT
     checked = "on" if form.get("allow_ssl") else ""

@@ -24,6 +24,7 @@ FIELDS = {
     "reply_to": said("Answers go to (Reply-To)"),
     "copy_to": said("Send a copy of all emails to"),
     "allow_ssl": said("Allow SSL connection"),
+    "window": said("Messages at once over a connection"),
     "key": said("Key"),
     "mails": said("Mails"),
 }
