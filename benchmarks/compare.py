@@ -130,7 +130,8 @@ def singles(peer: Peer, count: int, *, draining: int = 0) -> Wait:
         asked: dict[str, tuple[float, float]] = {}
         for number in range(count):
             began = time.time()
-            asked[_one(http, number)] = (began, time.time())
+            name = _one(http, number)
+            asked[name] = (began, time.time())
             time.sleep(0.03)
         left = draining + _WARM + count
         if draining and _arrived(on) >= left:
