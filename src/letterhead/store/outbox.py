@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
     Select,
     Update,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -75,10 +77,10 @@ class Outbox:
 
         def work(writing: Connection) -> Sequence[Row[Any]]:
             def take(count: int) -> Sequence[str]:
-                return list(writing.scalars(_taking(lane, lease, limit=count, now=now)))
+                return list(writing.scalars(_TAKE, _taking(lane, lease, limit=count, now=now)))
 
             taken = allowances.spend(writing, under, take, limit=limit, now=now)
-            return _claims(writing, taken) if taken else []
+            return writing.execute(_CLAIMS, {"_ids": taken}).all() if taken else []
 
         return [_claim(row, lane, lease) for row in await self._database.settling(work)]
 
@@ -111,7 +113,7 @@ class Outbox:
         found: list[LaneKey] = []
         async with self._database.read() as reading:
             for lane in Lane:
-                due = exists().where(_waits_on(portal.c.id, lane, now))
+                due = exists().where(_waits_on(portal.c.id, lane.value, now))
                 query = select(portal.c.id).where(due, ~allowances.used_up(lane, now))
                 found += [(portal_id, lane) for portal_id in await reading.scalars(query)]
             paused = (await reading.execute(_paused(now))).all()
@@ -123,7 +125,7 @@ class Outbox:
         async with self._database.read() as reading:
             for lane in Lane:
                 ids = [portal_id for portal_id, kind in lanes if kind is lane]
-                due = exists().where(_waits_on(portal.c.id, lane, now))
+                due = exists().where(_waits_on(portal.c.id, lane.value, now))
                 query = select(portal.c.id).where(portal.c.id.in_(ids), due)
                 query = query.where(~allowances.used_up(lane, now))
                 found += [(each, lane) for each in await reading.scalars(query)] if ids else []
@@ -180,12 +182,12 @@ def _paused(now: datetime) -> Select[int, str]:
     return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
 
 
-def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:  # noqa: ANN401
+def _waits_on(portal_id: Any, lane: Any, now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - values, or what stands for them
     columns = recipient.c
     return and_(
         QUEUED,
         columns.portal_id == portal_id,
-        columns.lane == lane.value,
+        columns.lane == lane,
         columns.due <= now,
     )
 
@@ -193,7 +195,7 @@ def _waits_on(portal_id: Any, lane: Lane, now: datetime) -> ColumnElement[bool]:
 def _some(
     *conditions: ColumnElement[bool],
     order: Sequence[ColumnElement[Any]] = (),
-    limit: int = _AT_ONCE,
+    limit: int | ColumnElement[int] = _AT_ONCE,
 ) -> Select[str]:
     """
     The ids of some recipients, without those that another transaction is busy with.
@@ -224,40 +226,51 @@ def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> 
     return len(rows)
 
 
+# What is asked for each batch is made once: making a statement takes longer than running it.
+_TAKE = (
+    update(recipient)
+    .where(
+        recipient.c.id.in_(
+            _some(
+                _waits_on(bindparam("_portal_id"), bindparam("_lane"), bindparam("_now")),
+                order=(recipient.c.due, recipient.c.id),
+                limit=bindparam("_limit", type_=Integer),
+            )
+        )
+    )
+    .values(
+        status=Status.SENDING.value,
+        lease=bindparam("_lease"),
+        lease_until=bindparam("_until"),
+        attempts=recipient.c.attempts + 1,
+    )
+    .returning(recipient.c.id)
+)
+_CLAIMS = (
+    select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
+    .add_columns(message.c.from_name, message.c.reply_to, message.c.header_id)
+    .add_columns(message.c.on_uncertain, message.c.size, suppression.c.at.label("suppressed"))
+    .join_from(recipient, message, recipient.c.message_id == message.c.id)
+    .outerjoin(suppression, _SUPPRESSED)
+    .where(recipient.c.id.in_(bindparam("_ids", expanding=True)))
+    .order_by(recipient.c.due, recipient.c.id)
+)
+_CONTENTS = select(body.c.message_id, body.c.content).where(
+    body.c.message_id.in_(bindparam("_ids", expanding=True))
+)
+
+
 def _taking(
     lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
-) -> ReturningUpdate[str]:
-    oldest = (recipient.c.due, recipient.c.id)
-    return (
-        update(recipient)
-        .where(recipient.c.id.in_(_some(_waits_on(*lane, now), order=oldest, limit=limit)))
-        .values(
-            status=Status.SENDING.value,
-            lease=lease[0],
-            lease_until=lease[1],
-            attempts=recipient.c.attempts + 1,
-        )
-        .returning(recipient.c.id)
-    )
+) -> Mapping[str, Any]:
+    """The values of `_TAKE`."""
+    whose = {"_portal_id": lane[0], "_lane": lane[1].value, "_now": now, "_limit": limit}
+    return {**whose, "_lease": lease[0], "_until": lease[1]}
 
 
 def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, bytes]:
-    query = select(body.c.message_id, body.c.content).where(body.c.message_id.in_(message_ids))
-    return {row.message_id: row.content for row in reading.execute(query)}
-
-
-def _claims(writing: Connection, taken: Sequence[str]) -> Sequence[Row[Any]]:
-    columns = message.c
-    query = (
-        select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
-        .add_columns(columns.from_name, columns.reply_to, columns.header_id)
-        .add_columns(columns.on_uncertain, columns.size, suppression.c.at.label("suppressed"))
-        .join_from(recipient, message, recipient.c.message_id == message.c.id)
-        .outerjoin(suppression, _SUPPRESSED)
-        .where(recipient.c.id.in_(taken))
-        .order_by(recipient.c.due, recipient.c.id)
-    )
-    return writing.execute(query).all()
+    rows = reading.execute(_CONTENTS, {"_ids": message_ids})
+    return {row.message_id: row.content for row in rows}
 
 
 def _claim(row: Row[Any], lane: LaneKey, lease: tuple[str, datetime]) -> Claim:

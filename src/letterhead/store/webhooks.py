@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,17 +50,20 @@ def of_row(row: Row[Any], **what: Any) -> Happened:  # noqa: ANN401 - columns
     return Happened(portal_id=row.portal_id, **ids, **what)
 
 
+# None is removed meanwhile, and nobody who delivers is waited for.
+_HOOKS = (
+    select(webhook.c.id, webhook.c.portal_id, webhook.c.events)
+    .where(webhook.c.portal_id.in_(bindparam("_portals", expanding=True)))
+    .with_for_update(read=True, key_share=True)
+)
+
+
 def note(writing: Connection, happened: Iterable[Happened]) -> None:
     """Keep a call for each webhook that wants to know, in the transaction that made it true."""
     told = list(happened)
     if not told:
         return
-    columns = webhook.c
-    theirs = columns.portal_id.in_({each.portal_id for each in told})
-    query: Select[*tuple[Any, ...]] = select(columns.id, columns.portal_id, columns.events)
-    # None is removed meanwhile, and nobody who delivers is waited for.
-    locked = query.where(theirs).with_for_update(read=True, key_share=True)
-    hooks = writing.execute(locked).all()
+    hooks = writing.execute(_HOOKS, {"_portals": list({each.portal_id for each in told})}).all()
     rows = [_row(hook.id, each) for each in told for hook in hooks if _wants(hook, each)]
     if rows:
         writing.execute(insert(webhook_call), rows)
