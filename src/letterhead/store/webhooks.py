@@ -51,7 +51,7 @@ def of_row(row: Row[Any], **what: Any) -> Happened:  # noqa: ANN401 - columns
 
 
 # None is removed meanwhile, and nobody who delivers is waited for.
-_HOOKS = (
+_HOOKS: Select[*tuple[Any, ...]] = (
     select(webhook.c.id, webhook.c.portal_id, webhook.c.events)
     .where(webhook.c.portal_id.in_(bindparam("_portals", expanding=True)))
     .with_for_update(read=True, key_share=True)
