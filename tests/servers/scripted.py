@@ -141,6 +141,9 @@ class _Session:
                 await self._write(question)
                 await self._line()
         await self._answer("AUTH")
+        if "AUTH, then" in self._script.answers:
+            await self._line()
+            await self._answer("AUTH, then")
 
     async def _plain(self, verb: str, line: str) -> None:
         if found := re.search(r"(?:FROM|TO):<([^>]*)>", line, re.IGNORECASE):

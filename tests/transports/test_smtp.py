@@ -8,6 +8,7 @@ import pytest
 from letterhead.egress import Egress
 from letterhead.mail.outcome import Attempt, Sent, judge
 from letterhead.mail.reply import Break, Kind, Reply, Stage
+from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Envelope, Server
 from letterhead.transports.base import Passed
 from letterhead.transports.smtp import SmtpTransport
@@ -39,6 +40,50 @@ async def test_signs_in_by_what_is_offered(server: Scripted, way: MakeWay, offer
     assert "PLAIN" in said if "PLAIN" in offered else "AUTH LOGIN" in said
     assert base64.b64encode(PASSWORD.encode()).decode() in said or "AUTH PLAIN" in said
     assert len(server.taken) == 1
+
+
+TOKENS = {
+    "OAUTHBEARER": "n,a=office=2C=3D@hart.test,\x01host=localhost\x01port={port}\x01"
+    "auth=Bearer ya29.token\x01\x01",
+    "XOAUTH2": "user=office,=@hart.test\x01auth=Bearer ya29.token\x01\x01",
+}
+
+
+@pytest.mark.parametrize("way_in", list(TOKENS))
+async def test_signs_in_by_a_token_where_there_is_one(
+    server: Scripted, way: MakeWay, way_in: str
+) -> None:
+    server.sign_in = f"AUTH PLAIN LOGIN {way_in}"
+
+    answer = await way(login="office,=@hart.test", token=Secret("ya29.token")).send(INVOICE, always)
+
+    said = [line for line in server.said if line.startswith("AUTH")]
+    coded = base64.b64encode(TOKENS[way_in].format(port=server.port).encode()).decode()
+    assert said == [f"AUTH {way_in} {coded}"]
+    assert answer.stage is Stage.MESSAGE
+
+
+@pytest.mark.parametrize(("way_in", "then"), [("OAUTHBEARER", "AQ=="), ("XOAUTH2", "")])
+async def test_a_refused_token_is_a_refusal_and_no_password_is_tried(
+    server: Scripted, way: MakeWay, way_in: str, then: str
+) -> None:
+    server.sign_in = f"AUTH PLAIN LOGIN {way_in}"
+    server.answers["AUTH"] = b"334 eyJzdGF0dXMiOiI0MDAifQ==\r\n"
+    server.answers["AUTH, then"] = b"535 5.7.8 Token expired\r\n"
+
+    answer = await way(token=Secret("ya29.token")).send(INVOICE, always)
+
+    assert answer == Reply(Stage.SIGN_IN, 535, "5.7.8 Token expired")
+    assert server.said[-1] == then
+    assert verbs(server).count("AUTH") == 1
+
+
+async def test_a_token_is_not_sent_as_a_password(server: Scripted, way: MakeWay) -> None:
+    answer = await way(token=Secret("ya29.token")).send(INVOICE, always)
+
+    assert isinstance(answer, Break)
+    assert (answer.stage, answer.kind) == (Stage.SIGN_IN, Kind.NO_AUTH)
+    assert "AUTH" not in verbs(server)
 
 
 async def test_one_session_carries_many_messages(server: Scripted, way: MakeWay) -> None:

@@ -150,15 +150,17 @@ async def test_a_refusal_is_the_answer_of_its_message_alone(
     assert server.connections == 1
 
 
-async def test_what_follows_a_421_has_not_been_taken_and_goes_again(
-    server: Scripted, way: MakeWay
+@pytest.mark.parametrize("then", [DROP, SILENCE], ids=["drop", "silence"])
+async def test_what_follows_a_421_has_not_been_taken_and_goes_again_soon(
+    server: Scripted, way: MakeWay, then: bytes
 ) -> None:
-    made = await warm(server, way(window=4, timeouts=QUICK))
+    made = await warm(server, way(window=4))
     server.of_recipient = lambda email: (
-        {"RSET": b"421 4.7.0 Enough\r\n", "MAIL": DROP} if email.startswith("d@") else {}
+        {"RSET": b"421 4.7.0 Enough\r\n", "MAIL": then} if email.startswith("d@") else {}
     )
 
-    told = await at_once(made, to("d", "e", "f", "g"))
+    async with asyncio.timeout(30):
+        told = await at_once(made, to("d", "e", "f", "g"))
     again = await at_once(made, to("e", "f", "g"))
 
     assert told == {0: TAKEN}
@@ -392,6 +394,18 @@ def _look(answer: Answer | None, fate: Fate, left: int) -> None:
     else:
         assert isinstance(answer, Reply)
         assert (answer.stage, answer.code) == fate.expected
+
+
+def test_replies_to_what_was_no_command_are_nobody_s() -> None:
+    """A server that reads the octets of a refused BDAT as commands answers each line of them."""
+    refused = FATES["recipient"]
+    stream = b"".join((*refused.replies, *[b"500 5.5.2 What?\r\n"] * 3, OK, OK, OK, OK))
+
+    told, _ = asyncio.run(flown([refused, FATES["taken"]], [stream]))
+
+    assert cast("Reply", told[0]).code == 550
+    assert isinstance(told[1], Break)
+    assert (told[1].kind, told[1].after_dot) == (Kind.PROTOCOL, True)
 
 
 @given(st.integers(0, 3), st.integers(0, 3))

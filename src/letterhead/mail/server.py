@@ -28,6 +28,7 @@ class Server:
     encryption: Encryption
     login: str = ""
     password: Secret | None = None
+    token: Secret | None = None  # an access token (RFC 6750): it goes before a password
     trusted: bool = False
     connections: int = 8  # open at once, at most
     window: int = 1  # messages under way at once over each, where the server can

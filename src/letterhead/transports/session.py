@@ -11,6 +11,7 @@ from letterhead.egress import Egress
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
@@ -217,12 +218,11 @@ class _Dialogue:
         """Sign in by the one way that is best; a second try would count as another failure."""
         if not self._wire.tls:
             raise self._break(Kind.NO_AUTH, sentences.said("A login is never sent unencrypted."))
-        way = next((each for each in _WAYS if each in self._offers.sign_in), None)
+        ways, lacking = _BY_TOKEN if self._server.token else _BY_PASSWORD
+        way = next((each for each in ways if each in self._offers.sign_in), None)
         if not way:
-            raise self._break(
-                Kind.NO_AUTH, sentences.said("The server offers no sign-in by login and password.")
-            )
-        said = await self._answered(_WAYS[way](self._server))
+            raise self._break(Kind.NO_AUTH, lacking)
+        said = await self._answered(ways[way](self._server))
         if said.code == _CHALLENGE:
             raise await self._too_many_questions()
         self._expect(_SIGNED_IN, said)
@@ -271,19 +271,41 @@ def out_of_step(said: Said) -> Unreachable:
 
 
 def _plain(server: Server) -> list[bytes]:
-    return [b"AUTH PLAIN " + _coded(f"\0{server.login}\0{_password(server)}")]  # RFC 4616
+    return [b"AUTH PLAIN " + _coded(f"\0{server.login}\0{_revealed(server.password)}")]  # RFC 4616
 
 
 def _login(server: Server) -> list[bytes]:
-    return [b"AUTH LOGIN", _coded(server.login), _coded(_password(server))]
+    return [b"AUTH LOGIN", _coded(server.login), _coded(_revealed(server.password))]
 
 
-_WAYS = {"PLAIN": _plain, "LOGIN": _login}  # the first that is offered is taken
+def _bearer(server: Server) -> list[bytes]:
+    """Sign in by RFC 7628; a refusal says why, is answered with ^A, and then is one."""
+    login = server.login.replace("=", "=3D").replace(",", "=2C")  # RFC 5801, section 4
+    where = f"host={server.host}\x01port={server.port}"
+    text = f"n,a={login},\x01{where}\x01auth=Bearer {_revealed(server.token)}\x01\x01"
+    return [b"AUTH OAUTHBEARER " + _coded(text), _coded("\x01")]
 
 
-def _password(server: Server) -> str:
-    return server.password.reveal() if server.password else ""
+def _xoauth2(server: Server) -> list[bytes]:
+    """Sign in as Google and Microsoft did before RFC 7628; a refusal is answered with nothing."""
+    text = f"user={server.login}\x01auth=Bearer {_revealed(server.token)}\x01\x01"
+    return [b"AUTH XOAUTH2 " + _coded(text), b""]
+
+
+def _revealed(secret: Secret | None) -> str:
+    return secret.reveal() if secret else ""
 
 
 def _coded(text: str) -> bytes:
     return base64.b64encode(text.encode("utf-8"))
+
+
+# Ways to sign in, of which the first that is offered is taken, and what to say if none is.
+_BY_PASSWORD = (
+    {"PLAIN": _plain, "LOGIN": _login},
+    sentences.said("The server offers no sign-in by login and password."),
+)
+_BY_TOKEN = (
+    {"OAUTHBEARER": _bearer, "XOAUTH2": _xoauth2},
+    sentences.said("The server offers no sign-in by an access token."),
+)
