@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth soak pictures assets words
+.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth soak cells pictures assets words
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -62,6 +62,9 @@ bench-growth: setup servers ## Measure what a message costs with 10,000 and with
 
 soak: setup servers ## Kill the service 200 times while 20,000 mails are delivered, and do the sums; some minutes
 	.venv/bin/python -m benchmarks.soak
+
+cells: setup servers ## Move portals between three cells while mail flows, and do the sums; a minute or two
+	.venv/bin/python -m benchmarks.cells
 
 pictures: setup servers ## Make the pictures of the pages for README and guide, in Chromium
 	.venv/bin/python docs/pictures.py

@@ -39,8 +39,8 @@ class Plant:
         self.web = Platform(folder, self.settings, "web" if shared else "serve")
         self.workers = [self.start() for _ in range(2)] if shared else []
         self.ids: set[str] = set()
-        self.hart = self._portal("hart", port)
-        self.orla = self._portal("orla", port)
+        self.hart = switched_on(self.web, "hart", port, folder / "mailbox")
+        self.orla = switched_on(self.web, "orla", port, folder / "mailbox")
 
     def start(self) -> "Worker":
         return Worker(self.folder, self.settings)
@@ -69,23 +69,25 @@ class Plant:
         self.web.stop()
         end(self.upstream)
 
-    def _portal(self, slug: str, port: int) -> Portal:
-        portal = self.web.portal(slug)
-        portal.save(
-            smtp(
-                server="localhost",
-                port=port,
-                login=LOGIN,
-                password=PASSWORD,
-                from_address=LOGIN,
-            )
+
+def switched_on(web: Platform, slug: str, port: int, mailbox: Path) -> Portal:
+    """A portal whose mail leaves through the upstream, which keeps the test mail in `mailbox`."""
+    portal = web.portal(slug)
+    portal.save(
+        smtp(
+            server="localhost",
+            port=port,
+            login=LOGIN,
+            password=PASSWORD,
+            from_address=LOGIN,
         )
-        assert portal.change("test", {"to": "anna@client.test"})["accepted"]
-        newest = max((self.folder / "mailbox").iterdir(), key=lambda each: int(each.stem))
-        code = newest.read_text().split("    ")[1].split("\n")[0]
-        portal.change("confirm", {"code": code.strip()})
-        portal.change("switch-on")
-        return portal
+    )
+    assert portal.change("test", {"to": "anna@client.test"})["accepted"]
+    newest = max(mailbox.iterdir(), key=lambda each: int(each.stem))
+    code = newest.read_text().split("    ")[1].split("\n")[0]
+    portal.change("confirm", {"code": code.strip()})
+    portal.change("switch-on")
+    return portal
 
 
 class Worker:

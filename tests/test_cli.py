@@ -14,7 +14,15 @@ from tests.servers.bind import Bind
 
 COMMANDS = [
     *("serve", "web", "work", "migrate", "doctor", "portal add", "portal list", "portal show"),
-    *("portal export", "portal delete", "user add", "user reset", "key create", "send"),
+    *(
+        "portal export",
+        "portal delete",
+        "portal move",
+        "user add",
+        "user reset",
+        "key create",
+        "send",
+    ),
     *("check-domain", "explain-reply", "rotate-key", "demo"),
 ]
 
@@ -53,6 +61,19 @@ def test_a_portal_a_key_and_a_person_are_added(tmp_path: Path) -> None:
     assert "token=" in for_programs["url"]
     assert "Hart & Co" in listed.out
     assert [each.code for each in (added, key, platform, person, listed)] == [0] * 5
+
+
+def test_a_portal_moves_between_databases_of_postgresql_only(tmp_path: Path) -> None:
+    Done(tmp_path, "portal", "add", "hart", "Hart & Co")
+
+    moved = Done(tmp_path, "portal", "move", "hart", "--to", "postgresql://127.0.0.1:1/other")
+    numbered = Done(tmp_path, "migrate", "--cell", "1")
+    unknown = Done(tmp_path, "migrate", "--cell", "128")
+
+    assert [each.code for each in (moved, numbered, unknown)] == [1, 1, 2]
+    assert "PostgreSQL" in moved.err
+    assert "PostgreSQL" in numbered.err
+    assert "Hart & Co" in Done(tmp_path, "portal", "list").out
 
 
 def test_a_portal_is_exported_and_deleted(tmp_path: Path) -> None:

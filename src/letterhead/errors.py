@@ -13,6 +13,8 @@ The one tree of errors that may leave a module.
     +-- TooMany         a limit of how often is reached
     +-- Unavailable     the store cannot take anything at the moment
         +-- StorageFull the disk is full
+        +-- Moving      the portal is on its way to another cell
+            +-- Moved   it is there
     +-- Unreachable     no connection to a server of the outside world
 """
 
@@ -88,6 +90,21 @@ class Unavailable(LetterheadError):
 
 class StorageFull(Unavailable):
     """The disk is full; nothing was kept."""
+
+
+class Moving(Unavailable):
+    """The portal is on its way to another cell; nothing was kept."""
+
+    words = "This portal is on its way to another cell: try again in a moment."
+
+    def __init__(self) -> None:
+        super().__init__(self.words)
+
+
+class Moved(Moving):
+    """The portal is in another cell; nothing was kept."""
+
+    words = "This portal is in another cell: look where it is, and ask there."
 
 
 class Unreachable(LetterheadError):

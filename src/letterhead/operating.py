@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,14 +19,14 @@ from letterhead.actions.rotation import Rotated
 from letterhead.config import Config
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.dns import Dns
-from letterhead.errors import Misconfigured
+from letterhead.errors import Conflict, Misconfigured
 from letterhead.mail.letter import Receipt
 from letterhead.mail.portal import OPERATOR, Ids
 from letterhead.mail.providers import Provider
 from letterhead.mail.raw import RawMessage
 from letterhead.mail.sender import Platform
 from letterhead.mail.spf_record import Network
-from letterhead.store import copying
+from letterhead.store import copying, moving, numbers
 from letterhead.store.committer import Committer
 from letterhead.store.database import Database
 from letterhead.store.keys import KeyFile, Ring, new_key
@@ -91,18 +92,39 @@ async def check_domain(config: Config, domain: str, provider: Provider) -> Mappi
 
 
 async def migrate(
-    config: Config, *, copy_from: str | None, progress: copying.Progress
+    config: Config, *, copy_from: str | None, cell: int | None, progress: copying.Progress
 ) -> Sequence[copying.Copied]:
-    """Bring the tables up to date; with `copy_from`, fill them from a SQLite file."""
+    """
+    Bring the tables up to date; with `copy_from`, fill them from a SQLite file.
+
+    With `cell`, numbers are given from the range of that cell.
+    """
     _make_folder(config)
+    if cell is not None:
+        moving.demand_cells(config.database_url)
+    copied: Sequence[copying.Copied] = ()
     if copy_from is not None:
-        return await asyncio.to_thread(copying.copy, copy_from, config.database_url, progress)
-    database = Database(config.database_url)
-    try:
-        await database.migrate()
-    finally:
-        await database.close()
-    return ()
+        copied = await asyncio.to_thread(copying.copy, copy_from, config.database_url, progress)
+    else:
+        async with _database(config.database_url) as database:
+            await database.migrate()
+    if cell is not None:
+        await asyncio.to_thread(numbers.begin, config.database_url, cell)
+    return copied
+
+
+async def move_portal(
+    config: Config, slug: str, to: str, progress: copying.Progress
+) -> Sequence[copying.Copied]:
+    """Move a portal to the cell with the database `to`; services of both may run meanwhile."""
+    moving.demand_cells(config.database_url, to)
+    async with opened(config) as (_, store), _database(to) as other:
+        await other.prepare()
+        if await Store(other, store.vault).locked():
+            raise Conflict("The secrets of that cell need another key ring: cells share one.")
+    return await asyncio.to_thread(
+        partial(moving.move, config.database_url, to, slug, now=now(), progress=progress)
+    )
 
 
 async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
@@ -122,6 +144,15 @@ async def hand_in(config: Config, slug: str, messages: Sequence[RawMessage]) -> 
         async with committer.at_work():
             kept = await intake.accept(portal, [Request(each) for each in messages], now())
     return [each.id for each in kept if isinstance(each, Receipt)]
+
+
+@asynccontextmanager
+async def _database(url: str) -> AsyncIterator[Database]:
+    made = Database(url)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 def _ring(config: Config) -> Ring:

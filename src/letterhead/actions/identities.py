@@ -41,7 +41,7 @@ class Identities:
     async def follow(self, portal_id: int, number: int, now: datetime) -> None:
         """Look at the identity of a version, if that is still there."""
         async with self.store.look_around() as rows:
-            portal = await rows.portal_by_id(portal_id)
+            portal = await rows.portal_at_work(portal_id)
         if portal is None:
             return
         async with self.store.look(portal) as desk:

@@ -23,8 +23,8 @@ async def add(rows: PlatformRows, slug: str, name: str, now: datetime) -> Portal
 
 async def find(rows: PlatformRows, slug: str, asking: Principal) -> Portal:
     """Find a portal that whoever asks may see; for anybody else there is none."""
-    portal = await rows.portal(slug)
-    if portal is None or asking.portal_id not in {None, portal.id}:
+    portal = await rows.portal(slug, lambda number: asking.portal_id in {None, number})
+    if portal is None:
         raise NotFound(said("There is no such portal."))
     return portal
 

@@ -29,7 +29,7 @@ class Reputation:
         """Look at the last days of a portal, and do what follows."""
         now = self.clock()
         async with self.store.look_around() as rows:
-            portal = await rows.portal_by_id(portal_id)
+            portal = await rows.portal_at_work(portal_id)
         if portal is None:
             return
         async with self.store.look(portal) as desk:

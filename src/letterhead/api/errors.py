@@ -43,6 +43,7 @@ _KINDS: dict[type[LetterheadError], tuple[int, str, str]] = {
     WrongContentType: (415, "content-type", "The content type is not supported."),
     errors.Invalid: (422, "invalid", "Something in the request is not right."),
     errors.TooMany: (429, "too-many", "Too many requests."),
+    errors.Moved: (421, "moved", "The portal is in another cell."),
     errors.StorageFull: (507, "storage-full", "The disk is full."),
     errors.Unavailable: (503, "unavailable", "Nothing can be taken at the moment."),
 }

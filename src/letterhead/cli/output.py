@@ -1,16 +1,20 @@
 """How answers are printed: as tables for people, as JSON for programs."""
 
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich import progress
 from rich.console import Console
 from rich.table import Table
 
 from letterhead.mail import faults
 from letterhead.mail.faults import Fault
 from letterhead.mail.reply import Reply
+from letterhead.store.copying import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -25,6 +29,18 @@ def print_rows(rows: Iterable[Mapping[str, Any]], *, as_json: bool) -> None:
     for row in found:
         table.add_row(*map(str, row.values()))
     Console(markup=False, highlight=False).print(table)
+
+
+@contextmanager
+def table_by_table() -> Iterator[Progress]:
+    """A bar at a terminal, which is told how far the rows of which table are copied."""
+    with progress.Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("")
+
+        def show(table: str, done: int, total: int) -> None:
+            bar.update(task, description=table, completed=done, total=total)
+
+        yield show
 
 
 def print_row(row: Mapping[str, Any], *, as_json: bool) -> None:

@@ -1,13 +1,14 @@
 """Portals, people and keys."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from letterhead import operating
 from letterhead.actions import people, portals
-from letterhead.cli.output import AsJson, print_row, print_rows
+from letterhead.cli.output import AsJson, print_row, print_rows, table_by_table
 from letterhead.mail.portal import OPERATOR, Portal, Role, Scope
 
 BY = "command line"  # whose hand it was, in the history
@@ -92,6 +93,24 @@ def portal_delete(
             return await portals.delete(desk, operating.now(), by=BY, discards=discard_waiting)
 
     print_row({"slug": slug, "discarded": asyncio.run(run())}, as_json=as_json)
+
+
+@portal_app.command("move")
+def portal_move(
+    slug: str,
+    to: Annotated[str, typer.Option(help="The database of the other cell (postgresql://…).")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Move a portal to another cell, and compare it there; services of both may run meanwhile.
+
+    It takes no mail until this has ended. If it is cut off, say it again.
+    """
+    config = operating.settings()
+    with table_by_table() as show:
+        copied = asyncio.run(operating.move_portal(config, slug, to, show))
+    print_rows([asdict(each) for each in copied if each.rows], as_json=as_json)
 
 
 @user_app.command("add")

@@ -9,14 +9,13 @@ from typing import Annotated
 
 import typer
 import uvloop
-from rich.console import Console
-from rich.progress import Progress
 
 from letterhead import demo, operating
-from letterhead.cli.output import AsJson, print_rows
+from letterhead.cli.output import AsJson, print_rows, table_by_table
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.doctor import examine
 from letterhead.errors import Misconfigured
+from letterhead.store import numbers
 from letterhead.store.keys import new_key
 
 app = typer.Typer()
@@ -54,6 +53,12 @@ def migrate(
         str | None,
         typer.Option(help="A SQLite file (sqlite:///PATH) to fill an empty PostgreSQL from."),
     ] = None,
+    cell: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=numbers.CELLS - 1, help="Which of several cells: numbers are of its range."
+        ),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -63,13 +68,10 @@ def migrate(
     With --copy-from, a whole installation moves from SQLite to PostgreSQL: all of it or nothing.
     """
     config = operating.settings()
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("")
-
-        def show(table: str, done: int, total: int) -> None:
-            bar.update(task, description=table, completed=done, total=total)
-
-        copied = asyncio.run(operating.migrate(config, copy_from=copy_from, progress=show))
+    with table_by_table() as show:
+        copied = asyncio.run(
+            operating.migrate(config, copy_from=copy_from, cell=cell, progress=show)
+        )
     if copied or as_json:
         print_rows(map(asdict, copied), as_json=as_json)
     else:

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from letterhead.errors import LetterheadError, Unavailable
+from letterhead.errors import LetterheadError, Moving, Unavailable
 from letterhead.mail.letter import KeyReused, Letter, Receipt
 from letterhead.store import letters
 from letterhead.store.database import Database
@@ -82,14 +82,14 @@ class Committer:
     async def _commit(self, group: list[_Submission]) -> None:
         try:
             kept = await self._write([each for part in group for each in part.letters])
-        except LetterheadError as error:
-            _refuse(group, error)
         except Exception as error:
-            if len(group) == 1:
+            if len(group) > 1 and _is_of_one(error):  # it is not to spoil the others
+                for part in group:
+                    await self._commit([part])
+                return
+            if not isinstance(error, LetterheadError):
                 log.exception("a submission could not be kept")
-                _refuse(group, error)
-            for part in group if len(group) > 1 else ():  # let one bad one not spoil the others
-                await self._commit([part])
+            _refuse(group, error)
         else:
             fresh = [each for each in kept if isinstance(each, Receipt) and not each.replayed]
             self.accepted += sum(len(each.addressees) for each in fresh)
@@ -97,6 +97,11 @@ class Committer:
 
     async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
         return await self._database.accepting(partial(letters.add, submitted=submitted))
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether it is about one submission, and not about the store."""
+    return isinstance(error, Moving) or not isinstance(error, LetterheadError)
 
 
 def _answer(group: Sequence[_Submission], kept: list[Kept]) -> None:

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, select, text
+from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.engine import Connection, make_url
 
 from letterhead.errors import Conflict, Misconfigured
@@ -29,6 +29,23 @@ class Copied:
     table: str
     rows: int
     digest: str
+
+
+@dataclass(slots=True)
+class Sum:
+    """How many rows there are, and a digest of them in whatever order they come."""
+
+    rows: int = 0
+    total: int = 0
+
+    def add(self, rows: Iterable[Iterable[Any]]) -> None:
+        for row in rows:
+            self.rows += 1
+            self.total = (self.total + _row_digest(row)) % (1 << 256)
+
+    @property
+    def digest(self) -> str:
+        return f"{self.total:064x}"
 
 
 def copy(source: str, target: str, progress: Progress) -> Sequence[Copied]:
@@ -83,10 +100,10 @@ def _table(reading: Connection, writing: Connection, table: Table, progress: Pro
         done += len(part)
         progress(table.name, done, total)
     _continue_counting(writing, table)
-    before, after = _digest(reading, table), _digest(writing, table)
-    if (total, before) != (_count(writing, table), after):
+    before, after = _sum(reading, table), _sum(writing, table)
+    if before != after or total != after.rows:
         raise Conflict(f"The table {table.name} is not the same after copying: nothing was kept.")
-    return Copied(table.name, done, after)
+    return Copied(table.name, done, after.digest)
 
 
 def _count(connection: Connection, table: Table) -> int:
@@ -103,15 +120,14 @@ def _continue_counting(writing: Connection, table: Table) -> None:
     writing.execute(select(func.setval(sequence, highest, text("false"))))
 
 
-def _digest(connection: Connection, table: Table) -> str:
-    """A digest of all rows, in whatever order they come."""
-    total = 0
+def _sum(connection: Connection, table: Table) -> Sum:
+    found = Sum()
     for part in connection.execute(select(table)).partitions(_AT_ONCE):
-        total += sum(_row_digest(each) for each in part)
-    return f"{total % (1 << 256):064x}"
+        found.add(part)
+    return found
 
 
-def _row_digest(row: Row[Any]) -> int:
+def _row_digest(row: Iterable[Any]) -> int:
     raw = json.dumps(list(row), sort_keys=True, default=_plain)
     return int.from_bytes(hashlib.sha256(raw.encode()).digest())
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, exists, insert, select, update
 from sqlalchemy.engine import Connection
 
-from letterhead.errors import Unavailable
+from letterhead.errors import Moving, Unavailable
 from letterhead.mail.event import EventKind
 from letterhead.mail.feedback import Report
 from letterhead.mail.letter import Lane
@@ -15,7 +15,7 @@ from letterhead.store import tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.dialect import insert_new
 from letterhead.store.suppressions import Reason, key_of
-from letterhead.store.tables import event, recipient, suppression
+from letterhead.store.tables import event, portal, recipient, suppression
 from letterhead.store.webhooks import Happened
 
 
@@ -39,6 +39,8 @@ class FeedbackRows:
             row = writing.execute(_RECIPIENT.where(recipient.c.id == report.recipient_id)).first()
             if row is None or _is_known(writing, report):
                 return None
+            if writing.scalar(_MOVES.where(portal.c.id == row.portal_id)):
+                raise Moving
             if row.status == Status.SENDING.value:
                 raise Unavailable("The mail is being sent at this moment: report it again.")
             _note(writing, row, report)
@@ -52,6 +54,8 @@ class FeedbackRows:
 
 # Locked, so that of two reports of one recipient the second sees what the first has changed.
 _RECIPIENT = select(recipient).with_for_update()
+# Locked, so that a move waits for what was seen before it.
+_MOVES = select(portal.c.moving_at).with_for_update(read=True, key_share=True)
 
 
 def _is_known(reading: Connection, report: Report) -> bool:

@@ -134,11 +134,12 @@ def _remove(writing: Connection, portal_id: int, before: datetime) -> int:
     rest = exists().where(message.c.portal_id == portal_id)
     over = select(portal.c.id).where(portal.c.id == portal_id, portal.c.closed_at <= before, ~rest)
     if writing.scalar(over) is not None:
-        _remove_portal(writing, portal_id)
+        remove_portal(writing, portal_id)
     return len(ids)
 
 
-def _remove_portal(writing: Connection, portal_id: int) -> None:
+def remove_portal(writing: Connection, portal_id: int) -> None:
+    """Remove all that a portal without messages has left."""
     for table in reversed(metadata.sorted_tables):
         if "portal_id" in table.c:
             writing.execute(delete(table).where(table.c.portal_id == portal_id))

@@ -4,16 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead.errors import Moving
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.store import suppressions, tally, webhooks
 from letterhead.store.pairs import Pairs
-from letterhead.store.tables import body, event, message, recipient
+from letterhead.store.tables import body, event, message, portal, recipient
 from letterhead.store.webhooks import Happened
 
 _KeyOf = tuple[int, str]
@@ -25,6 +26,9 @@ _KNOWN = Pairs(
     select(message.c.id, message.c.portal_id, message.c.idempotency_key, message.c.request_digest),
     message.c.portal_id,
     message.c.idempotency_key,
+)
+_AWAY = select(portal.c.id).where(
+    portal.c.id.in_(bindparam("ids", expanding=True)), portal.c.moving_at.is_not(None)
 )
 
 
@@ -121,6 +125,7 @@ def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -
     if not fresh:
         return
     connection.execute(_MESSAGE, [_message_row(each) for each in fresh])
+    _demand_here(connection, fresh)
     connection.execute(_BODY, [{"message_id": each.id, "content": each.content} for each in fresh])
     rows = [row for each in fresh for row in _recipient_rows(each, gone)]
     connection.execute(_RECIPIENT, rows)
@@ -131,6 +136,18 @@ def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -
         webhooks.note(
             connection, (Happened(portal_id=owner[each["message_id"]], **each) for each in events)
         )
+
+
+def _demand_here(connection: Connection, fresh: Sequence[Letter]) -> None:
+    """
+    Moving, if one of the portals is on its way to another cell.
+
+    Looked at behind the insert, whose foreign key holds the portal's row until the end: either this
+    sees the move, or the move waits for this.
+    """
+    ids = list({each.portal_id for each in fresh})
+    if connection.execute(_AWAY, {"ids": ids}).first():
+        raise Moving
 
 
 def _accepted(fresh: Iterable[Letter]) -> Iterator[tally.Happened]:

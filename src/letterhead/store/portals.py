@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.errors import Invalid, Problem
+from letterhead.errors import Invalid, Moved, Moving, Problem
 from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal, Principal, Role, Scope
 from letterhead.mail.secret import Secret
@@ -20,14 +20,11 @@ from letterhead.store.settings import settings_from
 from letterhead.store.tables import connection, gone_portal, key, person, portal, session, settings
 
 _KEY_BYTES = 24  # 192 bits
-_PORTALS = (
-    select(portal, settings.c.type, settings.c.fields)
-    .outerjoin(
-        settings,
-        (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
-    )
-    .where(portal.c.closed_at.is_(None))
+_EVER = select(portal, settings.c.type, settings.c.fields).outerjoin(
+    settings,
+    (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
 )
+_PORTALS = _EVER.where(portal.c.closed_at.is_(None))
 
 
 class PlatformRows:
@@ -50,13 +47,26 @@ class PlatformRows:
             raise Invalid([taken]) from error
         return Portal(int(number or 0), slug, name, now)
 
-    async def portal(self, slug: str) -> Portal | None:
-        rows = await self._connection.execute(_PORTALS.where(portal.c.slug == slug))
-        return _portal(rows.first())
+    async def portal(
+        self, slug: str, sees: Callable[[int], bool] = lambda _: True
+    ) -> Portal | None:
+        """
+        The portal, where `sees` says of its id that it may be seen.
+
+        Moving or Moved, if it is on its way to another cell, or there.
+        """
+        row = (await self._connection.execute(_EVER.where(portal.c.slug == slug))).first()
+        return _here(row) if row and sees(row.id) else None
 
     async def portal_by_id(self, portal_id: int) -> Portal | None:
-        rows = await self._connection.execute(_PORTALS.where(portal.c.id == portal_id))
-        return _portal(rows.first())
+        """The portal; Moving or Moved, if it is on its way to another cell, or there."""
+        rows = await self._connection.execute(_EVER.where(portal.c.id == portal_id))
+        return _here(rows.first())
+
+    async def portal_at_work(self, portal_id: int) -> Portal | None:
+        """The portal, unless it has gone, or is about to."""
+        mine = (portal.c.id == portal_id) & portal.c.moving_at.is_(None)
+        return _portal((await self._connection.execute(_PORTALS.where(mine))).first())
 
     async def portals(
         self, *, after: str, limit: int, text: str = "", among: Collection[int] | None = None
@@ -186,6 +196,13 @@ class PlatformRows:
                 created_at=now,
             )
         )
+
+
+def _here(row: Row[Any] | None) -> Portal | None:
+    """The portal of a row; Moving or Moved say that it cannot be found here."""
+    if row is None or row.moving_at is None:
+        return None if row is None or row.closed_at else _portal(row)
+    raise Moved if row.closed_at else Moving
 
 
 def _portal(row: Row[Any] | None) -> Portal | None:

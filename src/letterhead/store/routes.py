@@ -26,6 +26,7 @@ def _way(kind: Lane) -> Select[Any]:
         .outerjoin(settings, joined)
         .outerjoin(identity, of_version)
         .where(portal.c.id == bindparam("_portal_id"), portal.c.closed_at.is_(None))
+        .where(portal.c.moving_at.is_(None))
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.errors import Unavailable
+from letterhead.errors import Moving, Unavailable
 from letterhead.mail import faults
 from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal, Principal
@@ -39,7 +39,7 @@ _AT_ONCE = 100  # secrets that are sealed anew in one transaction
 _SEALED = (PasswordRows, SecondSteps, WebhookSecrets)
 
 # Locked, but not against rows that point to it: mail comes in meanwhile.
-_ROW = select(rows.c.id).with_for_update(key_share=True)
+_ROW = select(rows.c.moving_at).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,14 @@ class Store:
 
     @asynccontextmanager
     async def portal(self, portal: Portal, *, by: str = "API") -> AsyncIterator[Desk]:
-        """Change what one portal has, as `by`; others who do wait, its mail does not."""
+        """
+        Change what one portal has, as `by`; others who do wait, its mail does not.
+
+        Moving, if it is on its way to another cell.
+        """
         async with self._database.accept() as connection:
-            await connection.execute(_ROW.where(rows.c.id == portal.id))
+            if await connection.scalar(_ROW.where(rows.c.id == portal.id)):
+                raise Moving
             yield self._desk(connection, portal, by)
 
     @asynccontextmanager

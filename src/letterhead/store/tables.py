@@ -78,7 +78,11 @@ portal = Table(
     Column("told_at", Moment),  # when its people were last to be told that mail flows again
     # Whether mail that comes by SMTP from another address is refused, or its From replaced.
     Column("refuses_foreign_from", Boolean, nullable=False, server_default=false()),
-    # Since when it is deleted: nobody finds it any more, and what it has is removed part by part.
+    # Since when it takes no mail and sends none: it is on its way to another cell, or there.
+    Column("moving_at", Moment),
+    # The same of the cell that it came from: so a move that was cut off knows its own work.
+    Column("came_at", Moment),
+    # Since when it is deleted, or has moved: what it has is removed part by part.
     Column("closed_at", Moment),
     Index(
         "ix_portal_closed_at",

@@ -205,8 +205,8 @@ async def _portal(request: Request, office: Office, visitor: Visitor) -> tuple[P
     if slug is None:
         return None, False
     async with office.store.look_around() as rows:
-        portal = await rows.portal(slug)
-        if portal is None or not visitor.may(Right.SEE_SETTINGS, portal.id):
+        portal = await rows.portal(slug, lambda number: visitor.may(Right.SEE_SETTINGS, number))
+        if portal is None:
             raise NotFound(said("There is no such page."))
     async with office.store.look(portal) as desk:
         return portal, await held.anything(desk)

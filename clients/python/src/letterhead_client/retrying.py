@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import httpx
 
-# Nothing is wrong with the request; a proxy or the service is busy, starting or full.
-_PASSING = frozenset({429, 502, 503, 504, 507})
+# Nothing is wrong with the request; a proxy or the service is busy, starting or full, or a portal
+# has moved, and the directory of whoever routes the request is late (421).
+_PASSING = frozenset({421, 429, 502, 503, 504, 507})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
