@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 BURST = timedelta(seconds=5)  # then others have their turn
 _REST = timedelta(seconds=0.5)  # for which a lane is left alone whose connection waits
 BATCH = 100  # claims at a time, at least
-_ROUNDS = 20
+_ROUNDS = 10
 _BATCH_LIMIT = 1000
 _CHUNK = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
 
