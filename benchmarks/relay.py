@@ -37,7 +37,7 @@ SIZE = 5_000  # octets of a text
 # Parts of the work, by a function that is on the stack; the first that fits counts.
 _PARTS = {
     "store: accepting (insert and flush)": "add (letterhead/store/letters",
-    "store: settling outcomes": "_settle (letterhead/store/outbox",
+    "store: settling outcomes": "(letterhead/store/settling",
     "store: claiming, reading bodies": "(letterhead/store/outbox",
     "store: begin, commit, connections": "_in_thread.<locals>.whole",
     "store: the rest": "aiosqlite",

@@ -211,11 +211,11 @@ def test_reports_are_taken_from_a_queue(hart: Portal, queue: Any, stranger: Sign
     eventually(lambda: hart.statuses(mail) == ["delivered"])
 
     left = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    eventually(
-        lambda: (
-            set(
-                queue.get_queue_attributes(QueueUrl=url, AttributeNames=left)["Attributes"].values()
-            )
-            == {"0"}
+
+    def waiting() -> set[str]:
+        return set(
+            queue.get_queue_attributes(QueueUrl=url, AttributeNames=left)["Attributes"].values()
         )
-    )
+
+    eventually(lambda: waiting() == {"0"})
+    assert hart.statuses(mail) == ["delivered"]

@@ -139,6 +139,7 @@ def test_what_is_no_event_is_a_value_error(kind: str, where: str, value: Any) ->
         broken["mail" if where == "mail" else next(iter(PARTS[kind]))] = value
 
     try:
-        feedback.read(broken)
+        found = feedback.read(broken)
     except ValueError:
         return
+    assert found is None or found.recipient_id == "r1"

@@ -32,6 +32,8 @@ QUICK: Timeouts = replace(
 HALF = b"250 2.0"  # and then nothing: the connection is closed
 LARGE = b"Subject: Invoice\r\n\r\n" + (b"x" * 900 + b"\r\n") * 9_000  # no buffer holds it
 
+States = list[tuple[str, int]]  # of each mail its status, and its attempts
+
 EARLY = ("greeting", "EHLO", "STARTTLS", "EHLO under TLS", "AUTH")
 LATE = ("MAIL", "RCPT", "DATA", "body")
 UNSURE = ("dot",)
@@ -62,7 +64,7 @@ class Walk:
                 )
             )
 
-    async def work(self, minutes: int = 0) -> list[tuple[str, int]]:
+    async def work(self, minutes: int = 0) -> States:
         """Drain after so many minutes; gives the status and the attempts of both mails."""
         self._of.now += timedelta(minutes=minutes)
         await self._of.drain(Lane.LIVE)
@@ -82,13 +84,19 @@ async def test_a_break_before_the_dot_is_tried_again_and_one_after_it_is_uncerta
     how: bytes, database: Database, way: MakeWay, context: ssl.SSLContext
 ) -> None:
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-        for point, answer in BREAKS[how].items():
+        walks = [
             tasks.create_task(_break_at(point, answer, database, way, context))
+            for point, answer in BREAKS[how].items()
+        ]
+
+    for each in walks:
+        _look(*each.result())
+    assert [each.result()[1] for each in walks] == list(BREAKS[how])
 
 
 async def _break_at(
     point: str, how: bytes, database: Database, way: MakeWay, context: ssl.SSLContext
-) -> None:
+) -> tuple[Walk, str, States, States]:
     server = Scripted(tls=context, answers={point: how})
     async with await server.listen():
         made = way(port=server.port, timeouts=QUICK)
@@ -100,13 +108,10 @@ async def _break_at(
         server.answers.clear()
         second = await walk.work(minutes=10)
         await made.close()
+        return walk, point, first, second
 
-        _look(walk, point, first, second)
 
-
-def _look(
-    walk: Walk, point: str, first: list[tuple[str, int]], second: list[tuple[str, int]]
-) -> None:
+def _look(walk: Walk, point: str, first: States, second: States) -> None:
     sent = ("sent", 1)
     if point in EARLY:
         assert first == [("queued", 0)] * 2, point  # the connection waits, the mails lose nothing

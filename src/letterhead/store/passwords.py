@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import OwnSettings
 from letterhead.store.settings import destination, settings_from
 from letterhead.store.tables import portal, settings
-from letterhead.store.vault import ID_BYTES, Vault
+from letterhead.store.vault import Vault
 
 
 class PasswordRows:
@@ -33,13 +33,6 @@ class PasswordRows:
         """The slugs of portals with a stored password that cannot be opened."""
         rows = await self.every()
         return list(dict.fromkeys(row.slug for row in rows if self._opened(row) is None))
-
-    async def without_key(self) -> int:
-        """How many were sealed by a key that is not in the ring."""
-        key_id = func.substr(settings.c.sealed_password, 1, ID_BYTES)
-        query = select(key_id, func.count()).where(settings.c.sealed_password.is_not(None))
-        rows = await self._connection.execute(query.group_by(key_id))
-        return sum(count for sealed_by, count in rows if not self._vault.has(bytes(sealed_by)))
 
     async def outdated(self) -> Sequence[Row[Any]]:
         """What an older key of the ring sealed."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.secret import Secret
 from letterhead.store.tables import recovery_code, second_step
-from letterhead.store.vault import ID_BYTES, Vault
+from letterhead.store.vault import Vault
 
 
 class SecondSteps:
@@ -67,12 +67,6 @@ class SecondSteps:
     async def locked(self) -> list[str]:
         """Whose secret cannot be opened: its key is missing."""
         return [row.email for row in await self.outdated() if self._opened(row) is None]
-
-    async def without_key(self) -> int:
-        """How many were sealed by a key that is not in the ring."""
-        key_id = func.substr(second_step.c.sealed_secret, 1, ID_BYTES)
-        rows = await self._connection.execute(select(key_id, func.count()).group_by(key_id))
-        return sum(count for sealed_by, count in rows if not self._vault.has(bytes(sealed_by)))
 
     async def reseal(self, row: Row[Any]) -> bool:
         """Seal one with the newest key; False if it cannot be opened, or was replaced since."""

@@ -26,6 +26,7 @@ from letterhead.store.people import PeopleRows
 from letterhead.store.portals import PlatformRows
 from letterhead.store.proofs import ProofRows
 from letterhead.store.queue import QueueRows
+from letterhead.store.sealed import without_key
 from letterhead.store.second_steps import SecondSteps
 from letterhead.store.settings import SettingsRows
 from letterhead.store.suppressions import SuppressionRows
@@ -145,7 +146,7 @@ class Store:
     async def problems(self) -> list[str]:
         """What the operator must mend, in words."""
         async with self._database.read() as connection:
-            locked = sum([await each.without_key() for each in self._sealed(connection)])
+            locked = await without_key(connection, self.vault)
             platform = await connection.run_sync(trouble, PLATFORM, 0)
         found = []
         if locked:

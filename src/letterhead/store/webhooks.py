@@ -24,7 +24,7 @@ from letterhead.mail.secret import Secret
 from letterhead.mail.webhook import PATIENCE, Call, Round, new_secret, next_call
 from letterhead.store.database import Database
 from letterhead.store.tables import message, portal, recipient, webhook, webhook_call
-from letterhead.store.vault import ID_BYTES, Vault
+from letterhead.store.vault import Vault
 
 _LEASE = timedelta(minutes=2)
 _AT_ONCE = 20  # calls in one round
@@ -142,12 +142,6 @@ class WebhookSecrets:
         """The slugs of portals with a secret that cannot be opened: its key is missing."""
         rows = await self.outdated()
         return list(dict.fromkeys(row.slug for row in rows if self._opened(row) is None))
-
-    async def without_key(self) -> int:
-        """How many were sealed by a key that is not in the ring."""
-        key_id = func.substr(webhook.c.sealed_secret, 1, ID_BYTES)
-        rows = await self._connection.execute(select(key_id, func.count()).group_by(key_id))
-        return sum(count for sealed_by, count in rows if not self._vault.has(bytes(sealed_by)))
 
     async def reseal(self, row: Row[Any]) -> bool:
         """Seal one with the newest key; False if it cannot be opened, or was removed since."""
