@@ -32,6 +32,7 @@ from benchmarks import charts, processes
 from benchmarks.peers import (
     EVERYBODY,
     NODEMAILER,
+    SIZE,
     SQLITE,
     TUNED,
     WINDOWED,
@@ -102,15 +103,15 @@ def stage(peer: Peer, *options: str) -> Iterator[Stage]:
             end(process)
 
 
-def relay(peer: Peer, count: int, *options: str) -> Relay:
+def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Relay:
     """Hand in so many messages as fast as they are taken; until the last has arrived."""
     with stage(peer, *options) as on:
-        on.running.submit(_WARM)
+        on.running.submit(_WARM, SIZE)
         wait(_PATIENCE, lambda: _arrived(on) >= _WARM)
         used, upstream = processes.cpu(on.running.pids), processes.cpu([on.upstream])
         began = time.time()
         with _watched(on.running.pids) as most:
-            on.running.submit(count)
+            on.running.submit(count, size)
             wait(_PATIENCE, lambda: _arrived(on) >= _WARM + count)
         last = max(_times(on))
         theirs = processes.cpu(on.running.pids) - used
@@ -123,10 +124,10 @@ def singles(peer: Peer, count: int, *, draining: int = 0) -> Wait:
     with stage(peer) as on:
         http = on.running.http
         assert http is not None
-        on.running.submit(_WARM)
+        on.running.submit(_WARM, SIZE)
         wait(_PATIENCE, lambda: _arrived(on) >= _WARM)
         if draining:
-            on.running.submit(draining)
+            on.running.submit(draining, SIZE)
         asked: dict[str, tuple[float, float]] = {}
         for number in range(count):
             began = time.time()
@@ -201,6 +202,13 @@ def cases(count: int) -> dict[str, Case]:
             "messages/s",
             EVERYBODY,
             lambda peer: relay(peer, count),
+            "per_second",
+        ),
+        "large": Case(
+            "accepted and relayed, 200 KB each",
+            "messages/s",
+            [SQLITE, TUNED],
+            lambda peer: relay(peer, few, size=200_000),
             "per_second",
         ),
         "delay": Case(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -24,9 +25,10 @@ HERE = Path(__file__).parent / "configuration"
 CONNECTIONS = 20
 SIZE = 5_000  # octets of a text
 BATCH = 500
+BATCH_OCTETS = 4_000_000
 CLIENTS = 16
 
-Submit = Callable[[int], None]  # hand in so many messages
+Submit = Callable[[int, int], None]  # hand in so many messages, of so many octets each
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Letterhead:
                 pids.append(worker.pid)
             http = _client(address, key)
             ends.callback(http.close)
-            yield Running(pids, lambda count: _batches(http, count), http)
+            yield Running(pids, partial(_batches, http), http)
 
 
 def _settings(folder: Path, upstream: Upstream, key: str, window: int) -> dict[str, str]:
@@ -122,22 +124,23 @@ async def _migrate(url: str) -> None:
     await database.close()
 
 
-def _batches(http: httpx.Client, count: int) -> None:
-    for start in range(0, count, BATCH):
-        messages = [message(at) for at in range(start, min(start + BATCH, count))]
+def _batches(http: httpx.Client, count: int, size: int) -> None:
+    many = min(BATCH, max(BATCH_OCTETS // size, 1))
+    for start in range(0, count, many):
+        messages = [message(at, size) for at in range(start, min(start + many, count))]
         answer = http.post(
             "/messages/batch", json={"messages": messages}, headers={"X-Portal": "hart"}
         )
         answer.raise_for_status()
 
 
-def message(number: int) -> dict[str, object]:
-    """A message of 5 KB."""
-    text = ("Dear client, please find your invoice in the portal. " * 120)[:SIZE]
+def message(number: int, size: int = SIZE) -> dict[str, object]:
+    """A message whose text has so many octets."""
+    text = ("Dear client, please find your invoice in the portal. " * (size // 50 + 1))[:size]
     return {
         "to": [{"email": f"client{number}@client.example", "name": "A client"}],
         "subject": f"Invoice {number}",
-        "text": "\n".join(text[start : start + 70] for start in range(0, SIZE, 70)),
+        "text": "\n".join(text[start : start + 70] for start in range(0, size, 70)),
     }
 
 
@@ -180,7 +183,7 @@ class Postfix:
         daemons.wait_for("127.0.0.1", port)
         master = int((folder / "queue/pid/master.pid").read_text().strip())
         try:
-            yield Running([master], lambda count: _smtp_source(port, count))
+            yield Running([master], partial(_smtp_source, port))
         finally:
             daemons.run(["/usr/sbin/postfix", "-c", folder / "etc", "stop"], folder / "log")
 
@@ -192,8 +195,8 @@ def _fill(template: str, target: Path, values: dict[str, str]) -> None:
     target.write_text(text, "utf-8")
 
 
-def _smtp_source(port: int, count: int) -> None:
-    letters = ["-f", "office@hart.example", "-t", "client@client.example", "-l", str(SIZE)]
+def _smtp_source(port: int, count: int, size: int) -> None:
+    letters = ["-f", "office@hart.example", "-t", "client@client.example", "-l", str(size)]
     load = ["-s", str(CLIENTS), "-m", str(count), "-d"]
     subprocess.run(  # noqa: S603 - Postfix's own
         ["/usr/sbin/smtp-source", *load, *letters, f"127.0.0.1:{port}"], check=True
@@ -230,13 +233,14 @@ class Script:
             env={**os.environ, "SSL_CERT_FILE": str(upstream.files.authority)},  # noqa: TID251
         )
         try:
-            yield Running([process.pid], lambda count: _tell(process, count))
+            yield Running([process.pid], partial(_tell, process))
         finally:
             process.kill()
             process.communicate()
 
 
-def _tell(process: subprocess.Popen[str], count: int) -> None:
+def _tell(process: subprocess.Popen[str], count: int, size: int) -> None:
+    assert size == SIZE  # it has its text already
     assert process.stdin is not None
     process.stdin.write(f"{count}\n")
     process.stdin.flush()
