@@ -145,10 +145,18 @@ def _own(old: Connection, portal_id: int) -> Row[Any]:
 
 def _lock_waiting(old: Connection, portal_id: int) -> bool:
     """Lock what waits; says whether something of it was claimed meanwhile."""
-    waits = (recipient.c.portal_id == portal_id) & recipient.c.status.in_(_WAITING)
-    query = select(recipient.c.status).where(waits).order_by(recipient.c.id).with_for_update()
+    query = (
+        select(recipient.c.status)
+        .where(_waits(portal_id))
+        .order_by(recipient.c.id)
+        .with_for_update()
+    )
     parts = old.execute(query.execution_options(yield_per=_AT_ONCE)).scalars().partitions()
     return sum(part.count(Status.SENDING.value) for part in parts) > 0
+
+
+def _waits(portal_id: int) -> ColumnElement[bool]:
+    return (recipient.c.portal_id == portal_id) & recipient.c.status.in_(_WAITING)
 
 
 def _is_there(new: Connection, row: Row[Any]) -> bool:
@@ -241,6 +249,9 @@ def _commit(new: Connection) -> None:
 def _leave(old: Connection, row: Row[Any], target: str, now: datetime) -> None:
     """Shut the portal for good; what it has here is removed as that of a deleted one."""
     old.execute(update(portal).where(portal.c.id == row.id).values(closed_at=now))
+    # A worker that stood still since before the move must find nothing to claim.
+    gone = update(recipient).where(_waits(row.id)).values(status=Status.CANCELLED.value)
+    old.execute(gone)
     for name in (*LEFT_BEHIND, "webhook_call", "webhook"):
         table = metadata.tables[name]
         old.execute(delete(table).where(table.c.portal_id == row.id))

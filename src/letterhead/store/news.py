@@ -103,6 +103,7 @@ def _oldest() -> Select[*tuple[Any, ...]]:
         .join_from(news, portal, news.c.portal_id == portal.c.id)
         .outerjoin(settings, live)
         .outerjoin(change, change.c.id == news.c.change_id)
+        .where(portal.c.moving_at.is_(None))  # of the others they are told in another cell
         .order_by(news.c.id)
         .limit(_AT_ONCE)
         .with_for_update(of=news, skip_locked=True)
