@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--cost", action="store_true", help="what a message costs one cell")
     parser.add_argument("--moves", type=int, default=20)
     parser.add_argument("--every", type=float, default=1, help="seconds between two moves")
-    parser.add_argument("--pause", type=float, default=0.1, help="seconds between two batches")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two batches")
     parser.add_argument("--delay", type=int, default=5, help="ms before each reply of the upstream")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     given = parser.parse_args()
