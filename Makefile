@@ -61,7 +61,7 @@ bench-growth: setup servers ## Measure what a message costs with 10,000 and with
 	.venv/bin/python -m benchmarks.growth
 
 soak: setup servers ## Kill the service 200 times while 20,000 mails are delivered, and do the sums; some minutes
-	.venv/bin/python -m benchmarks.soak
+	.venv/bin/python -m benchmarks.soak $(ARGUMENTS)
 
 cells: setup servers ## Move portals between three cells while mail flows, and do the sums; a minute or two
 	.venv/bin/python -m benchmarks.cells

@@ -4,12 +4,15 @@ Kills while mail flows, and then the sums.
     make soak                                  200 kills during 20,000 deliveries, on SQLite
     python -m benchmarks.soak --postgresql     one `web`, two `work`; PostgreSQL is killed, too
     python -m benchmarks.soak --kills 5 --messages 500 --seed 7
+    make soak ARGUMENTS="--asleep 300"         whatever is stopped sleeps for five minutes
 
 Half of the messages may be sent again where nobody knows whether they arrived, the other half wait
 for a person then (`on_uncertain: hold`). The upstream writes each mail down before it answers. At
 the end every message must have arrived or wait for a person, none of the second half twice, and
 the first half no more often than there were connections at all kills. Every kill must
 find mail under way. Exit 1 if anything of it is not so.
+
+As root, SQLite has a small disk of its own, which is filled now and then for some seconds.
 """
 
 import argparse
@@ -19,8 +22,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +34,7 @@ from rich.table import Table
 from tests.forms import message
 from tests.plant import BATCH, Plant
 from tests.running import KEY
-from tests.servers import postgresql
+from tests.servers import postgresql, small_disk
 from tests.servers.postgresql import PostgreSQL
 
 from letterhead.delivery.lease import TERM
@@ -38,6 +42,8 @@ from letterhead.mail.providers import PROVIDERS
 
 SEATS = PROVIDERS["other"].limits.connections
 ASLEEP = TERM.total_seconds() + 4  # seconds of a process that is stopped, and wakes up
+FULL = 5  # seconds of a full disk
+_DISK = 48  # megabytes without any mail
 AHEAD = 1000  # messages that are handed in before they arrive, at most
 _PATIENCE = 300.0  # seconds without an arrival
 
@@ -88,6 +94,8 @@ class Harm:
     plant: Plant
     server: PostgreSQL | None
     dice: random.Random
+    asleep: float = ASLEEP
+    disk: Path | None = None  # a small one, for SQLite
 
     def do(self) -> str:
         """Do one of it; says what it was."""
@@ -95,6 +103,8 @@ class Harm:
         if self.server:
             ways = [(6, self._kill_worker), (1, self._stop_worker), (2, self._kill)]
             ways.append((1, self._kill_server))
+        if self.disk:
+            ways.append((1, partial(self._fill, self.disk)))
         (_, way), *_ = self.dice.choices(ways, [weight for weight, _ in ways])
         return way()
 
@@ -105,7 +115,7 @@ class Harm:
 
     def _stop(self) -> str:
         self._sleep(self.plant.web.process.send_signal)
-        return f"serve stopped for {ASLEEP:.0f} s"
+        return f"serve stopped for {self.asleep:.0f} s"
 
     def _kill_worker(self) -> str:
         worker = self.plant.workers.pop(0)
@@ -116,7 +126,7 @@ class Harm:
 
     def _stop_worker(self) -> str:
         self._sleep(self.plant.workers[0].signal)
-        return f"a worker stopped for {ASLEEP:.0f} s, longer than its lease"
+        return f"a worker stopped for {self.asleep:.0f} s, longer than its lease"
 
     def _kill_server(self) -> str:
         assert self.server
@@ -127,8 +137,14 @@ class Harm:
 
     def _sleep(self, send: Callable[[signal.Signals], None]) -> None:
         send(signal.SIGSTOP)
-        time.sleep(ASLEEP)
+        time.sleep(self.asleep)
         send(signal.SIGCONT)
+
+    def _fill(self, disk: Path) -> str:
+        small_disk.fill(disk / "filler")
+        time.sleep(FULL)
+        (disk / "filler").unlink()
+        return f"the disk full for {FULL} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +229,18 @@ def _wait_for(plant: Plant, count: int) -> None:
 
 
 @contextmanager
+def _small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
+    """The folder as a disk that can be filled, where that may be."""
+    with small_disk.mounted(folder, megabytes) as is_mounted:
+        if not is_mounted:
+            console.print("No small disk that could be filled: that needs root.")
+        yield folder if is_mounted else None
+
+
+@contextmanager
 def _plant(folder: Path, *, on_postgresql: bool) -> Iterator[tuple[Plant, PostgreSQL | None]]:
     server = postgresql.start(folder / "postgresql", quick=False) if on_postgresql else None
-    url = server.made() if server else f"sqlite:///{folder}/letterhead.db"
+    url = server.made() if server else f"sqlite:///{folder}/disk/letterhead.db"
     (folder / "plant").mkdir()
     plant = Plant(folder / "plant", url)
     try:
@@ -226,22 +251,35 @@ def _plant(folder: Path, *, on_postgresql: bool) -> Iterator[tuple[Plant, Postgr
             server.end()
 
 
-def main() -> int:
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Kills while mail flows, and then the sums.")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--postgresql", action="store_true")
+    parser.add_argument("--asleep", type=float, default=ASLEEP, help="seconds of who is stopped")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
-    given = parser.parse_args()
-    console.print(f"{given.kills} kills, {given.messages:,} messages, seed {given.seed}")
+    return parser.parse_args()
+
+
+def _soaked(asked: argparse.Namespace, folder: Path) -> tuple[Sums, list[str]]:
+    """The sums, and what was logged as a fault."""
+    for each in ("postgresql", "disk"):
+        (folder / each).mkdir()
+    size = _DISK + asked.messages // 100
+    small = nullcontext() if asked.postgresql else _small_disk(folder / "disk", size)
+    with small as disk, _plant(folder, on_postgresql=asked.postgresql) as (plant, server):
+        dice = random.Random(asked.seed)  # noqa: S311 - no secret
+        harm = Harm(plant, server, dice, asked.asleep, disk)
+        sums = soak(plant, harm, kills=asked.kills, messages=asked.messages)
+        return sums, plant.web.errors()
+
+
+def main() -> int:
+    asked = _asked()
+    console.print(f"{asked.kills} kills, {asked.messages:,} messages, seed {asked.seed}")
     with TemporaryDirectory(prefix="letterhead-soak-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        (folder / "postgresql").mkdir()
-        with _plant(folder, on_postgresql=given.postgresql) as (plant, server):
-            harm = Harm(plant, server, random.Random(given.seed))  # noqa: S311 - no secret
-            sums = soak(plant, harm, kills=given.kills, messages=given.messages)
-            errors = plant.web.errors()
+        Path(name).chmod(0o755)
+        sums, errors = _soaked(asked, Path(name))
     table = Table(
         "kills", "accepted", "arrived", "wait for a person", "lost", "twice", "twice, of `hold`"
     )
@@ -251,7 +289,7 @@ def main() -> int:
     console.print(table)
     for line in errors[:3]:
         console.print(line, markup=False)
-    return 0 if sums.is_right(given.kills) and not errors else 1
+    return 0 if sums.is_right(asked.kills) and not errors else 1
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ class Plant:
     """
     Letterhead, two portals that are switched on, and an upstream that writes down what it takes.
 
-    On PostgreSQL one `web` and two `work`, on SQLite one `serve`.
+    On PostgreSQL one `web` and two `work`, on SQLite one `serve`, as everywhere if it is `whole`.
     """
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, *, whole: bool = False) -> None:
         self.folder = folder
         self.database = url.rpartition("/")[2]
         (folder / "mailbox").mkdir()
@@ -35,7 +35,7 @@ class Plant:
             "LETTERHEAD_DATA_DIR": str(folder / "data"),
         }
         assert Done(folder / "data", "migrate", LETTERHEAD_DATABASE_URL=url).code == 0
-        shared = url.startswith("postgresql")
+        shared = url.startswith("postgresql") and not whole
         self.web = Platform(folder, self.settings, "web" if shared else "serve")
         self.workers = [self.start() for _ in range(2)] if shared else []
         self.ids: set[str] = set()

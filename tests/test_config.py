@@ -1,5 +1,6 @@
 """The settings of a process: read once, and what is not right is named in one line."""
 
+import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from letterhead.config import read
 from letterhead.errors import Misconfigured
+from letterhead.failpoints import Failpoint
 from letterhead.mail.limits import Limits
 from letterhead.mail.secret import Secret
 from letterhead.mail.server import Encryption, Server
@@ -110,6 +112,9 @@ def test_the_platform_s_own_route_by_ses() -> None:
         ("LETTERHEAD_CA_FILE", "/does/not/exist"),
         ("LETTERHEAD_SECRET_KEYS_FILE", "/does/not/exist"),
         ("LETTERHEAD_BOOTSTRAP_PLATFORM_KEY", "short"),
+        ("LETTERHEAD_FAILPOINT", "nowhere:kill"),
+        ("LETTERHEAD_FAILPOINT", "claimed:hang"),
+        ("LETTERHEAD_FAILPOINT", "claimed:kill:0"),
     ],
 )
 def test_what_is_not_right_is_named_in_one_line(name: str, value: str) -> None:
@@ -133,6 +138,15 @@ def test_days_of_keeping() -> None:
     assert config.keep_bodies == timedelta(days=3)
     assert config.keep_messages is None
     assert config.keep_captured == timedelta(days=30)
+
+
+def test_a_failpoint_is_reached_the_first_time_or_the_nth() -> None:
+    first = read({"LETTERHEAD_FAILPOINT": "claimed:kill"}).failpoint
+    third = read({"LETTERHEAD_FAILPOINT": "marked:stop:3"}).failpoint
+
+    assert first == Failpoint("claimed", signal.SIGKILL)
+    assert third == Failpoint("marked", signal.SIGSTOP, at=3)
+    assert read({}).failpoint is None
 
 
 def test_proxies_and_sites_are_lists() -> None:

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 
 from letterhead.api.access import ANY, needs
 from letterhead.api.app import PARTS, build
+from letterhead.failpoints import FAILPOINTS
 from letterhead.mail.faults import Fault, every, told_by
 from letterhead.mail.limits import Limits
 from letterhead.mail.providers import PROVIDERS, Provider
@@ -55,6 +56,7 @@ def pages() -> Mapping[str, str]:
         "providers.md": _page("Providers", _PROVIDERS, map(_preset, PROVIDERS.values())),
         "faults.md": _page("Faults", _FAULTS, _faults()),
         "command-line.md": _page("Command line", _COMMAND_LINE, map(_command, COMMANDS)),
+        "failpoints.md": _page("Failpoints", _FAILPOINTS, [_steps()]),
     }
 
 
@@ -102,6 +104,13 @@ are ours."""
 _COMMAND_LINE = """\
 Every command exits with 0 if all went well, 1 if not, and 2 for wrong use. What is wrong is one
 line on stderr."""
+
+
+_FAILPOINTS = """\
+For tests, and for nothing else: `LETTERHEAD_FAILPOINT=NAME:kill` lets a process kill itself
+(SIGKILL) when it comes to a step, `NAME:stop` lets it stand still there (SIGSTOP) until SIGCONT.
+`:N` behind it waits for the Nth time that this process comes there. What a crash leaves behind at
+each step, and that nothing of it is lost, is shown by `tests/journeys/test_failpoints.py`."""
 
 
 def _page(title: str, introduction: str, parts: Iterable[str]) -> str:
@@ -219,6 +228,11 @@ def _example(when: When, sayers: frozenset[str]) -> str:
     if when.providers != sayers:
         notes.insert(0, _names(when.providers))
     return f"* `{' / '.join(when.example.splitlines())}` ({', '.join(notes)})"
+
+
+def _steps() -> str:
+    rows = [f"| `{name}` | {meaning} |" for name, meaning in FAILPOINTS.items()]
+    return "\n".join(["| name | the step |", "|---|---|", *rows])
 
 
 def _command(command: str) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from letterhead import egress
+from letterhead import egress, failpoints
 from letterhead.errors import Misconfigured
+from letterhead.failpoints import Failpoint
 from letterhead.mail import address, ses, sns
 from letterhead.mail.limits import WINDOW, Limits
 from letterhead.mail.notice import Texts
@@ -75,6 +76,7 @@ class Config:
     keep_bodies: timedelta | None  # None: for ever
     keep_messages: timedelta | None
     keep_captured: timedelta | None
+    failpoint: Failpoint | None  # for tests
 
 
 def read(environment: Mapping[str, str] | None = None) -> Config:
@@ -125,6 +127,7 @@ def read(environment: Mapping[str, str] | None = None) -> Config:
         keep_bodies=_variable(given, "LETTERHEAD_KEEP_BODIES", "7", _days),
         keep_messages=_variable(given, "LETTERHEAD_KEEP_MESSAGES", "90", _days),
         keep_captured=_variable(given, "LETTERHEAD_KEEP_CAPTURED", "30", _days),
+        failpoint=_variable(given, "LETTERHEAD_FAILPOINT", "", failpoints.read),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from letterhead import config as configuration
+from letterhead import failpoints
 from letterhead.actions import portals, rotation
 from letterhead.actions.domains import About, check
 from letterhead.actions.messages import Intake, Request
@@ -59,6 +60,7 @@ class Part:
 @asynccontextmanager
 async def opened(config: Config, *, alone: bool = False) -> AsyncIterator[tuple[Database, Store]]:
     """The store, its tables up to date; beside a service that may run, unless it is `alone`."""
+    failpoints.arm(config.failpoint)
     _make_folder(config)
     database = Database(config.database_url)
     try:

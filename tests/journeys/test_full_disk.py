@@ -1,7 +1,5 @@
 """A full disk: what cannot be kept is refused, and what was accepted is delivered."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +9,11 @@ import pytest
 from tests.forms import message
 from tests.journeys.settings import eventually, go_live_scripted
 from tests.running import Platform, Portal
+from tests.servers import small_disk
 from tests.servers.certificates import Certificates
 from tests.servers.scripted import Scripted
 
-SIZE = "8m"
+MEGABYTES = 8
 BODY = "x" * 76 + "\n"
 
 
@@ -23,30 +22,17 @@ def hart(tmp_path: Path, certs: Certificates) -> Iterator[Portal]:
     """A portal of a Letterhead whose data folder is a small disk of its own."""
     data = tmp_path / "data"
     data.mkdir()
-    mount = ["/bin/mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(data)]
-    if os.geteuid() != 0 or subprocess.call(mount):
-        pytest.skip("needs to mount a small disk: run as root")
     settings = {
         "LETTERHEAD_ALLOW_DESTINATIONS": "127.0.0.1",
         "LETTERHEAD_CA_FILE": str(certs.authority),
     }
-    try:
+    with small_disk.mounted(data, MEGABYTES) as is_mounted:
+        if not is_mounted:
+            pytest.skip("needs to mount a small disk: run as root")
         platform = Platform(tmp_path, settings)
         yield platform.portal("hart")
         platform.stop()
         assert platform.errors() == []
-    finally:
-        subprocess.check_call(["/bin/umount", "-l", data])
-
-
-def fill(file: Path) -> None:
-    """Write until the disk takes no more."""
-    try:
-        with file.open("wb", buffering=0) as filling:
-            while filling.write(b"x" * 4096):
-                pass
-    except OSError:
-        return
 
 
 def accepted_until_full(hart: Portal) -> tuple[list[str], httpx.Response]:
@@ -67,7 +53,7 @@ def test_what_was_accepted_is_delivered_once_when_there_is_space_again(
     go_live_scripted(hart, server)
     server.delay = 0.05
     first = hart.send(message("First"))
-    fill(tmp_path / "data" / "filler")
+    small_disk.fill(tmp_path / "data" / "filler")
 
     ids, refused = accepted_until_full(hart)
     (tmp_path / "data" / "filler").unlink()

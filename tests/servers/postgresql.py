@@ -19,6 +19,7 @@ from tests.servers import daemons
 
 _USER = "postgres"  # it refuses root
 _QUICK = ("-c", "fsync=off", "-c", "full_page_writes=off")
+_MANY = ("-c", "max_connections=300")  # services that run side by side
 _numbers = itertools.count(1)
 
 
@@ -87,7 +88,8 @@ def start(folder: Path, *, quick: bool = True) -> PostgreSQL:
         shutil.chown(folder, _USER)
     made = ["-D", folder / "data", "-U", _USER, "-A", "trust", "-E", "UTF8", "--locale", "C.UTF-8"]
     daemons.run([*_as_user(), _program("initdb"), "--no-sync", *made], folder / "initdb.log")
-    server = PostgreSQL(folder, daemons.free_port(), _QUICK if quick else ())
+    options = (*_MANY, *_QUICK) if quick else _MANY
+    server = PostgreSQL(folder, daemons.free_port(), options)
     server.start()
     return server
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from letterhead import failpoints
 from letterhead.errors import Conflict
 from letterhead.store.keys import KeyFile, new_key
 from letterhead.store.store import Store
@@ -31,6 +32,7 @@ async def turn(store: Store, ring: KeyFile | None) -> Rotated:
             "Everything is sealed with the newest key of LETTERHEAD_SECRET_KEYS. Put a new one in"
             " front of it (`letterhead rotate-key --print-new` makes one), restart, and come back."
         )
+    failpoints.reach("turning")
     return await _sealed(store, ring)
 
 

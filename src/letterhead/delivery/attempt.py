@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from letterhead import failpoints
 from letterhead.delivery.lease import Lease
 from letterhead.delivery.settling import Settler
 from letterhead.mail import header, mime
@@ -74,7 +75,10 @@ class Seat:
         async def before_dot() -> bool:
             await self.settled()
             claim, _ = mails[0]
-            return lease.holds and (claim.resend or await self._marks.mark_dot(claim))
+            failpoints.reach("unmarked")
+            ours = lease.holds and (claim.resend or await self._marks.mark_dot(claim))
+            failpoints.reach("marked")
+            return ours and lease.holds  # looked at last: whoever slept above sends nothing
 
         def told(at: int, answer: Answer) -> None:
             claim, _ = mails[at]
@@ -88,6 +92,7 @@ class Seat:
         return outcomes
 
     def _note(self, claim: Claim, answer: Answer) -> Outcome:
+        failpoints.reach("replied")
         now = self._clock()
         outcome = judge(answer, attempt_of(claim), now=now, provider=self._provider)
         self._unsettled.append(self._settler.add(claim, outcome, now))

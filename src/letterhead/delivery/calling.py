@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.errors import Unavailable, Unreachable
 from letterhead.mail.webhook import ACCEPTED, Call, Round, signed
 
@@ -66,6 +67,7 @@ class Calling:
 
     async def _called(self, of: Round) -> None:
         said = await asyncio.gather(*(self._call(of, each) for each in of.calls))
+        failpoints.reach("called")
         failed = {each.id: why for each, why in zip(of.calls, said, strict=True) if why}
         await self._rows.finish(of, failed, self._clock())
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.delivery.attempt import Mail, Marks, Seat, envelope, grouped
 from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
@@ -130,6 +131,7 @@ class Drain:
             async with turn.seats.one():
                 await self._probe(route)
             return False
+        failpoints.reach("claimed")
         async with lease.kept(self.outbox):
             return await self._work(lane, turn, claims, lease)
 
@@ -160,6 +162,7 @@ class Drain:
             except Unavailable:
                 self._give_back(itertools.chain(*chunks))
                 raise
+            failpoints.reach("loaded")
             await burst.send(chunks.pop(0), contents)
         return await self._conclude(route, burst.stuck)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.delivery.rounds import for_ever
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ async def _through(step: Callable[[], Awaitable[int]]) -> int:
     """Go on part by part until nothing is left; says how much it was."""
     done = 0
     while part := await step():
+        failpoints.reach("forgotten")
         done += part
         await asyncio.sleep(_BREATH)
     return done

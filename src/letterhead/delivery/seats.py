@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.errors import Unavailable
 from letterhead.mail.limits import Allowance
 
@@ -190,7 +191,9 @@ class SharedSeats:
         now = self._clock()
         held.asked, held.until = now, now + TERM
         if held.under:
-            held.resize(await self._rows.take(held.under, now, held.until))
+            count = await self._rows.take(held.under, now, held.until)
+            failpoints.reach("seated")
+            held.resize(count)
 
     async def _give(self, connection_id: int, held: _Held, count: int) -> None:
         """Have fewer; what is used above them is given back when it is free."""

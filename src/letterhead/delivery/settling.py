@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.errors import Unavailable
 from letterhead.mail.letter import Claim
 from letterhead.mail.outcome import Outcome
@@ -56,6 +57,7 @@ class Settler:
             if not self._waiting:
                 self._arrived.clear()
             await self._write([settled for settled, _ in group])
+            failpoints.reach("settled")
             for _, done in group:
                 if not done.done():
                     done.set_result(None)

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from letterhead import failpoints
 from letterhead.errors import LetterheadError, Moving, Unavailable
 from letterhead.mail.letter import KeyReused, Letter, Receipt
 from letterhead.store import letters
@@ -91,6 +92,7 @@ class Committer:
                 log.exception("a submission could not be kept")
             _refuse(group, error)
         else:
+            failpoints.reach("accepted")
             fresh = [each for each in kept if isinstance(each, Receipt) and not each.replayed]
             self.accepted += sum(len(each.addressees) for each in fresh)
             _answer(group, kept)

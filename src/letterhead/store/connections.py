@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead import failpoints
 from letterhead.mail import retry
 from letterhead.mail.letter import PLATFORM, Lane, LaneKey, Route, Trouble
 from letterhead.mail.outcome import Stuck
@@ -63,6 +64,7 @@ class Connections:
                 await _keep(writing, route, found, reply_row(stuck.answer))
             if counts and found.paused and not (before and before.paused):
                 await news.paused(writing, route.connection_id, stuck, now)
+            failpoints.reach("troubled")
         return found
 
     async def recovered(self, route: Route, now: datetime) -> None:
@@ -70,6 +72,7 @@ class Connections:
         async with self._database.settle() as writing:
             if await writing.run_sync(trouble, route.connection_id, route.version):
                 await _lift(writing, route.connection_id, now)
+            failpoints.reach("troubled")
 
     async def forget_platform(self, now: datetime) -> None:
         """Forget what was wrong with the platform's route: at a start it may be another."""

@@ -8,6 +8,7 @@ from sqlalchemy import Row, bindparam, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from letterhead import failpoints
 from letterhead.errors import Moving
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
@@ -56,6 +57,7 @@ def add(connection: Connection, submitted: Sequence[Letter]) -> list[Receipt | K
             fresh[letter.id] = letter
             _remember(known, letter)
     _insert(connection, list(fresh.values()), gone)
+    failpoints.reach("accepting")
     return results
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from letterhead import failpoints
 from letterhead.mail import faults
 from letterhead.mail.address import Mailbox
 from letterhead.mail.event import EventKind
@@ -149,7 +150,9 @@ class Outbox:
             )
             .returning(*_NOTED, unsure)
         )
-        return await self._database.settling(partial(_free, query=query, now=now))
+        if freed := await self._database.settling(partial(_free, query=query, now=now)):
+            failpoints.reach("freed")
+        return freed
 
     async def hasten(self, now: datetime) -> int:
         """Let mail go now that was accepted while the clock was ahead, and not only then."""

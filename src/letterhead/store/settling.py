@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.engine import Connection
 
+from letterhead import failpoints
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Claim, Lane
 from letterhead.mail.outcome import (
@@ -85,6 +86,7 @@ def settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
     if given_back:
         rows = [{"_id": claim.id, "_lease": claim.lease} for claim, *_ in given_back]
         writing.execute(_GIVE_BACK, rows)
+    failpoints.reach("settling")
 
 
 def _still_ours(writing: Connection, settled: Sequence[Settled]) -> Sequence[Settled]:

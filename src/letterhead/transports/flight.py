@@ -8,6 +8,7 @@ Each is MAIL, RCPT and one BDAT (RFC 3030). All leave in one write, and are answ
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from letterhead import failpoints
 from letterhead.errors import Unreachable
 from letterhead.mail.reply import Answer, Reply, Stage
 from letterhead.mail.server import Envelope
@@ -48,6 +49,7 @@ class Flight:
     async def fly(self, envelopes: Sequence[Envelope]) -> None:
         """Write all of them at once, and hear what becomes of each."""
         flying = self._begin(envelopes)
+        await failpoints.reach_behind_writes("dotted")
         try:
             while flying:
                 if reply := await self._landed():

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from letterhead import failpoints
 from letterhead.egress import Egress
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
@@ -130,10 +131,12 @@ class Opening:
         """Resolve, connect, encrypt and sign in; Unreachable or Declined if that cannot be."""
         wire = await self._connected(handover)
         try:
-            return await _Dialogue(self, wire, handover).until_ready()
+            session = await _Dialogue(self, wire, handover).until_ready()
         except BaseException:
             wire.abort()
             raise
+        failpoints.reach("opened")
+        return session
 
     async def _connected(self, handover: Handover) -> Wire:
         server, limits = self.server, handover.timeouts

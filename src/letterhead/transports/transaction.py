@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from letterhead import failpoints
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Kind, Reply, Stage
@@ -171,6 +172,7 @@ async def _message(
     wire.check()
     handover.after_dot = True
     wire.say(rest + b".\r\n")
+    await failpoints.reach_behind_writes("dotted")
     said = await wire.reply(handover.within(limits.dot))
     if said.code >= OK_LIMIT and said.code < REFUSED:
         raise out_of_step(said)
