@@ -164,8 +164,8 @@ async def test_what_follows_a_421_has_not_been_taken_and_goes_again_soon(
     again = await at_once(made, to("e", "f", "g"))
 
     assert told == {0: TAKEN}
-    assert again == {0: TAKEN}
-    assert recipients(server) == ["d", "e"]
+    assert again == dict.fromkeys(range(3), TAKEN)
+    assert recipients(server) == ["d", "e", "f", "g"]
     assert server.connections == 2
 
 
@@ -234,6 +234,22 @@ async def test_what_cannot_be_sent_has_its_answer_and_the_others_go(
 
     assert {at: cast("Reply", each).code for at, each in told.items()} == {0: 250, 1: 501, 2: 250}
     assert recipients(server) == ["d", "e"]
+
+
+async def test_a_new_session_carries_several_once_the_server_has_shown_that_it_can(
+    server: Scripted, way: MakeWay
+) -> None:
+    made = await warm(server, way(window=4))
+    await made.close()
+
+    told = await at_once(made, to("d", "e", "f"))
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+    await made.close()
+    refused = await at_once(made, to("g", "h"))
+
+    assert told == dict.fromkeys(range(3), TAKEN)
+    assert refused == {0: Reply(Stage.SIGN_IN, 535, "5.7.8 Bad credentials")}
+    assert recipients(server) == ["d", "e", "f"]
 
 
 # By a portal's lane

@@ -3,8 +3,10 @@
 import asyncio
 import math
 
+from letterhead.errors import Unreachable
+from letterhead.mail.reply import Answer
 from letterhead.transports.handover import Handover
-from letterhead.transports.session import Opening, Session
+from letterhead.transports.session import Declined, Opening, Session
 
 IDLE = 30.0  # seconds; servers hang up after minutes, and a few sessions are not missed
 MESSAGES = 100  # over one session; many servers allow no more
@@ -28,9 +30,24 @@ class Sessions:
             session.wire.abort()
         return None
 
-    async def fresh(self, handover: Handover) -> Session:
-        """A new session; Unreachable or Declined if there can be none."""
-        return await self._opening.open(handover)
+    @property
+    def waits(self) -> bool:
+        """Whether a session is open that nobody uses."""
+        return bool(self._idle)
+
+    @property
+    def failed_logins(self) -> int:
+        """How many logins have failed so far."""
+        return self._opening.logins.failures
+
+    async def fresh(self, handover: Handover) -> Session | Answer:
+        """A new session, or why there is none."""
+        try:
+            return await self._opening.open(handover)
+        except Declined as declined:
+            return declined.answer
+        except Unreachable as error:
+            return handover.broken(error)
 
     def keep(self, session: Session, carried: int = 1) -> None:
         """Keep a session for the next message, unless it has carried enough or is not usable."""

@@ -9,7 +9,7 @@ from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.server import Envelope, Server
 from letterhead.transports.base import BeforeDot, Watch
 from letterhead.transports.handover import BRISK, PATIENT, Handover, Timeouts
-from letterhead.transports.session import Declined, Opening, Session
+from letterhead.transports.session import Opening, Session
 from letterhead.transports.sessions import Sessions
 from letterhead.transports.together import SmtpTogether
 from letterhead.transports.transaction import CLOSING, transact
@@ -29,10 +29,9 @@ class SmtpTransport:
     ) -> None:
         self.connections = server.connections
         self._timeouts = timeouts
-        self._opening = Opening(server, egress, tls, ehlo)
-        self._sessions = Sessions(self._opening)
+        self._sessions = Sessions(Opening(server, egress, tls, ehlo))
         self._seats = asyncio.Semaphore(server.connections)
-        self.together = self._together() if server.window > 1 else None
+        self.together = self._together(server.window) if server.window > 1 else None
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         """
@@ -41,7 +40,7 @@ class SmtpTransport:
         A server may hang up on an idle session at any time, so what it says to the first command
         over a used one does not count: the message is tried once more over a new session.
         """
-        seen = self._opening.logins.failures
+        seen = self._sessions.failed_logins
         async with self._seats:
             if session := self._sessions.waiting():
                 handover = Handover(self._timeouts)
@@ -53,7 +52,7 @@ class SmtpTransport:
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         """Hand one message over by a new session, and tell each stage to `watch`."""
-        handover = Handover(BRISK, watch, failed_logins=self._opening.logins.failures)
+        handover = Handover(BRISK, watch, failed_logins=self._sessions.failed_logins)
         async with self._seats:
             answer = await self._anew(envelope, before_dot, handover)
         if isinstance(answer, Reply) and answer.positive:
@@ -64,22 +63,20 @@ class SmtpTransport:
 
     async def probe(self) -> Answer | None:
         """Open a session and sign in; it is kept for the next message."""
-        handover = Handover(BRISK, failed_logins=self._opening.logins.failures)
+        handover = Handover(BRISK, failed_logins=self._sessions.failed_logins)
         async with self._seats:
-            try:
-                self._sessions.keep(await self._sessions.fresh(handover))
-            except Declined as declined:
-                return declined.answer
-            except Unreachable as error:
-                return handover.broken(error)
+            found = await self._sessions.fresh(handover)
+            if not isinstance(found, Session):
+                return found
+            self._sessions.keep(found)
         return None
 
     async def close(self) -> None:
         await self._sessions.close()
 
-    def _together(self) -> SmtpTogether:
+    def _together(self, window: int) -> SmtpTogether:
         return SmtpTogether(
-            window=self._opening.server.window,
+            window=window,
             sessions=self._sessions,
             seats=self._seats,
             alone=self.send,
@@ -87,13 +84,10 @@ class SmtpTransport:
         )
 
     async def _anew(self, envelope: Envelope, before_dot: BeforeDot, handover: Handover) -> Answer:
-        try:
-            session = await self._sessions.fresh(handover)
-        except Declined as declined:
-            return declined.answer
-        except Unreachable as error:
-            return handover.broken(error)
-        return await self._over(session, envelope, before_dot, handover)
+        found = await self._sessions.fresh(handover)
+        if not isinstance(found, Session):
+            return found
+        return await self._over(found, envelope, before_dot, handover)
 
     async def _over(
         self, session: Session, envelope: Envelope, before_dot: BeforeDot, handover: Handover

@@ -22,9 +22,9 @@ class SmtpTogether:
     """
     Hands over as many as `window` at once, each by one BDAT (RFC 3030).
 
-    Only a session that was used a moment ago carries several: on any other a break would leave
-    more unknown than it need. The first message that goes so shows whether the server knows what
-    it offers; one that does not gets DATA from then on.
+    Only a session that is new, or was used a moment ago, carries several: on any other a break
+    would leave more unknown than it need. The first message that goes so shows whether the server
+    knows what it offers; one that does not gets DATA from then on.
     """
 
     window: int
@@ -36,29 +36,44 @@ class SmtpTogether:
 
     async def send(self, envelopes: Sequence[Envelope], before_dot: BeforeDot, told: Told) -> None:
         """Hand over the first ones at once, or the first alone."""
-        if self._at_once and not await before_dot():
-            told(0, stale())
-            return
+        handover = Handover(self.timeouts, failed_logins=self.sessions.failed_logins)
         async with self.seats:
-            if session := self._at_hand():
-                await self._fly(session, envelopes, told)
+            found = self._at_hand() or await self._fresh(handover)
+            if isinstance(found, Session):
+                await self._fly(found, envelopes, before_dot, told)
                 return
-        told(0, await self.alone(envelopes[0], before_dot))
+        told(0, found or await self.alone(envelopes[0], before_dot))
 
     def _at_hand(self) -> Session | None:
-        """A session that may carry several, if there is one."""
+        """A session that may carry several, if one is open."""
         session = self.sessions.waiting(within=_MOMENT) if self._at_once else None
-        if session and not session.offers.several:
-            self._at_once = 0
-            self.sessions.keep(session, 0)
-            return None
-        return session
+        return self._able(session) if session else None
 
-    async def _fly(self, session: Session, envelopes: Sequence[Envelope], told: Told) -> None:
+    async def _fresh(self, handover: Handover) -> Session | Answer | None:
+        """A new session if no other is open and the server has shown what it can, or why not."""
+        if self._at_once <= 1 or self.sessions.waits:
+            return None
+        found = await self.sessions.fresh(handover)
+        return self._able(found) if isinstance(found, Session) else found
+
+    def _able(self, session: Session) -> Session | None:
+        """The session if it can carry several; else all go by DATA from now on."""
+        if session.offers.several:
+            return session
+        self._at_once = 0
+        self.sessions.keep(session, 0)
+        return None
+
+    async def _fly(
+        self, session: Session, envelopes: Sequence[Envelope], before_dot: BeforeDot, told: Told
+    ) -> None:
         count = min(self._at_once, len(envelopes), MESSAGES - session.messages)
         flight = Flight(session, Handover(self.timeouts), told)
         try:
-            await flight.fly(envelopes[:count])
+            if not await before_dot():
+                told(0, stale())
+            elif session.wire.quiet:
+                await flight.fly(envelopes[:count])
         except BaseException:
             session.wire.abort()
             raise
