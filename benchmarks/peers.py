@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,8 +26,9 @@ HERE = Path(__file__).parent / "configuration"
 CONNECTIONS = 20
 SIZE = 5_000  # octets of a text
 BATCH = 500
-BATCH_OCTETS = 4_000_000
+BATCH_OCTETS = 2_500_000
 CLIENTS = 16
+REQUESTS = 4  # at a time: a client that waits for each answer keeps nobody busy
 
 Submit = Callable[[int, int], None]  # hand in so many messages, of so many octets each
 
@@ -126,12 +128,16 @@ async def _migrate(url: str) -> None:
 
 def _batches(http: httpx.Client, count: int, size: int) -> None:
     many = min(BATCH, max(BATCH_OCTETS // size, 1))
-    for start in range(0, count, many):
+
+    def hand_in(start: int) -> None:
         messages = [message(at, size) for at in range(start, min(start + many, count))]
         answer = http.post(
             "/messages/batch", json={"messages": messages}, headers={"X-Portal": "hart"}
         )
         answer.raise_for_status()
+
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        list(threads.map(hand_in, range(0, count, many)))
 
 
 def message(number: int, size: int = SIZE) -> dict[str, object]:

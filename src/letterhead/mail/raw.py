@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from letterhead.errors import Invalid, Problem, TooLarge
 from letterhead.mail import address, header, international
 from letterhead.mail.address import Mailbox
+from letterhead.mail.lines import has_long_line
 from letterhead.mail.message import (
     HEADERS_LIMIT,
     MESSAGE_LIMIT,
@@ -164,20 +165,9 @@ def _checked(raw: bytes) -> bytes:
     if b"\0" in raw:
         raise _invalid("body", "nul", "A message holds no NUL.")
     raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
-    if _has_long_line(raw):
+    if has_long_line(raw, end=b"\n", length=_STRIDE):
         raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
     return raw
-
-
-def _has_long_line(raw: bytes) -> bool:
-    """Look for line ends in strides: a pattern would look at every octet again and again."""
-    start = 0
-    while start + _STRIDE <= len(raw):
-        end = raw.rfind(b"\n", start, start + _STRIDE)
-        if end < 0:
-            return True
-        start = end + 1
-    return False
 
 
 def _split(raw: bytes, *, utf8: bool) -> tuple[list[_Field], bytes]:
