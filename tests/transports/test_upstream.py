@@ -1,5 +1,6 @@
-"""The upstream of demo and benchmarks counts what comes by DATA and by BDAT alike."""
+"""The upstream of demo and benchmarks counts what comes, by DATA or BDAT, and answers all."""
 
+import asyncio
 import os
 import ssl
 from collections import Counter
@@ -46,3 +47,21 @@ async def test_each_message_stands_in_the_journal_once(
     assert arrivals(tmp_path / "journal").times == Counter(map(str, range(9)))
     texts = [(tmp_path / f"{at}.eml").read_bytes().rstrip(b"\r\n") for at in range(1, 10)]
     assert texts[-1].replace(b"\r\n..", b"\r\n.") == letter(8).content[0].rstrip(b"\r\n")
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.01])
+async def test_what_came_before_a_quit_in_one_read_is_answered(
+    context: ssl.SSLContext, delay: float
+) -> None:
+    upstream = Upstream("office@hart.test", PASSWORD, context, implicit=True, delay=delay)
+    async with await upstream.listen() as listening:
+        port = listening.sockets[0].getsockname()[1]
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+        writer.write(b"EHLO mail.hart.test\r\nRSET\r\nQUIT\r\n")
+        said = await reader.read()
+        writer.close()
+
+    last = [line[:3] for line in said.splitlines() if line[3:4] == b" "]
+    assert last == [b"220", b"250", b"250", b"221"]

@@ -84,6 +84,7 @@ class Session(asyncio.Protocol):
         self._next: Callable[[bytes], bytes] = self._command
         self._encrypted = upstream.implicit
         self._signed_in = False
+        self._leaving = False  # closes when all that was asked before is answered
         self._login = b""
         self._sender: bytes | None = None
         self._recipients: list[bytes] = []
@@ -113,12 +114,19 @@ class Session(asyncio.Protocol):
         """Answer, in time or late: as if the server were far away."""
         if self._upstream.delay:
             later = asyncio.get_running_loop().call_later
-            later(self._upstream.delay, self._transport.write, text)
+            later(self._upstream.delay, self._write, text, self._leaving)
         else:
-            self._transport.write(text)
+            self._write(text, self._leaving)
+
+    def _write(self, text: bytes, is_last: bool) -> None:  # noqa: FBT001 - as it was then
+        self._transport.write(text)
+        if is_last:
+            self._transport.close()
 
     def _step(self) -> bytes | None:
         """The reply to the next whole thing that has come; None if there is none yet."""
+        if self._leaving:
+            return None
         if self._content is not None:
             return self._data()
         if self._chunk is not None:
@@ -192,9 +200,8 @@ class Session(asyncio.Protocol):
         self._forget()
         if verb == b"RSET":
             return b"250 2.0.0 Ok\r\n"
-        self._transport.write(b"221 2.0.0 Bye\r\n")
-        self._transport.close()
-        return b""
+        self._leaving = True
+        return b"221 2.0.0 Bye\r\n"
 
     def _hello(self) -> bytes:
         more = "AUTH PLAIN LOGIN" if self._encrypted else "STARTTLS"
