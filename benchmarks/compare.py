@@ -29,17 +29,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import charts, processes
+from benchmarks.peer import SIZE, Running, Upstream
 from benchmarks.peers import (
     EVERYBODY,
     NODEMAILER,
-    SIZE,
     SQLITE,
     TUNED,
     WINDOWED,
     Letterhead,
     Peer,
-    Running,
-    Upstream,
     message,
     wait,
 )

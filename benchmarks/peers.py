@@ -16,39 +16,16 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-from tests.servers import daemons, postgresql
+from tests.servers import postgresql
 
-from letterhead.demo.certificate import Files
+from benchmarks.peer import CACHE, CONFIGURATION, CONNECTIONS, SIZE, Running, Upstream, brought
+from benchmarks.servers import EXIM, HARAKA, OPENSMTPD, Postfix, Server
 from letterhead.demo.stand import LOGIN, end, start_process, start_service
 from letterhead.store.database import Database
 
-HERE = Path(__file__).parent / "configuration"
-CONNECTIONS = 20
-SIZE = 5_000  # octets of a text
 BATCH = 500
 BATCH_OCTETS = 2_500_000
-CLIENTS = 16
 REQUESTS = 4  # at a time: a client that waits for each answer keeps nobody busy
-
-Submit = Callable[[int, int], None]  # hand in so many messages, of so many octets each
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where all of them deliver to."""
-
-    port: int
-    files: Files
-    password: str
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A peer at work: the roots of its processes, and how it is handed messages."""
-
-    pids: list[int]
-    submit: Submit
-    http: httpx.Client | None = None  # of Letterhead alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,65 +128,6 @@ def message(number: int, size: int = SIZE) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
-class Postfix:
-    """Debian's Postfix, from SMTP without TLS to the upstream, in a folder of its own."""
-
-    name: str
-    tuned: bool
-    durable = True
-
-    def missing(self) -> str:
-        if os.geteuid() != 0 or not shutil.which("postfix", path=daemons.SBIN):
-            return "needs root and Postfix"
-        return ""
-
-    @contextmanager
-    def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
-        folder.chmod(0o755)
-        for name in ("etc", "queue", "data"):
-            (folder / name).mkdir(mode=0o755)
-        shutil.chown(folder / "data", "postfix")
-        port = daemons.free_port()
-        values = {
-            "DIR": str(folder),
-            "PORT": str(port),
-            "UPSTREAM": str(upstream.port),
-            "LOGIN": f"{LOGIN}:{upstream.password}",
-            "AUTHORITY": str(shutil.copy(upstream.files.authority, folder / "etc/authority.pem")),
-            "CONNECTIONS": str(CONNECTIONS),
-        }
-        _fill("postfix-main.cf", folder / "etc/main.cf", values)
-        _fill("postfix-master.cf", folder / "etc/master.cf", values)
-        _fill("postfix-login", folder / "etc/login", values)
-        if self.tuned:
-            more = (HERE / "postfix-tuned.cf").read_text("utf-8")
-            with (folder / "etc/main.cf").open("a") as written:
-                written.write(more.replace("@CONNECTIONS@", str(CONNECTIONS)))
-        daemons.run(["/usr/sbin/postfix", "-c", folder / "etc", "start"], folder / "log")
-        daemons.wait_for("127.0.0.1", port)
-        master = int((folder / "queue/pid/master.pid").read_text().strip())
-        try:
-            yield Running([master], partial(_smtp_source, port))
-        finally:
-            daemons.run(["/usr/sbin/postfix", "-c", folder / "etc", "stop"], folder / "log")
-
-
-def _fill(template: str, target: Path, values: dict[str, str]) -> None:
-    text = (HERE / template).read_text("utf-8")
-    for name, value in values.items():
-        text = text.replace(f"@{name}@", value)
-    target.write_text(text, "utf-8")
-
-
-def _smtp_source(port: int, count: int, size: int) -> None:
-    letters = ["-f", "office@hart.example", "-t", "client@client.example", "-l", str(size)]
-    load = ["-s", str(CLIENTS), "-m", str(count), "-d"]
-    subprocess.run(  # noqa: S603 - Postfix's own
-        ["/usr/sbin/smtp-source", *load, *letters, f"127.0.0.1:{port}"], check=True
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Script:
     """A library that sends by itself: one process that is told to send so many, and ends."""
 
@@ -252,46 +170,33 @@ def _tell(process: subprocess.Popen[str], count: int, size: int) -> None:
     process.stdin.flush()
 
 
-def _brought(folder: Path, command: list[str]) -> str:
-    """Install something once into a folder; says what went wrong."""
-    if (folder / "installed").exists():
-        return ""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(  # noqa: S603 - package managers
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or ["cannot be installed"])[-1]
-    (folder / "installed").touch()
-    return ""
-
-
-CACHE = Path("var/benchmarks").absolute()  # what is installed for the peers
-
-
 def _install_nodemailer() -> str:
     npm = shutil.which("npm")
     if npm is None:
         return "needs npm"
-    return _brought(CACHE / "node", [npm, "install", "--silent", "nodemailer@7.0.10"])
+    return brought(CACHE / "node", [npm, "install", "--silent", "nodemailer@7.0.10"])
 
 
 def _install_post_office() -> str:
     folder = CACHE / "post_office"
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     packages = ["django==5.2.8", "django-post-office==3.10.1"]
-    return _brought(folder, [uv, "pip", "install", "--quiet", "--target", "lib", *packages])
+    return brought(folder, [uv, "pip", "install", "--quiet", "--target", "lib", *packages])
 
 
 NODEMAILER = Script(
     "Nodemailer's pool",
-    lambda: ["node", str(HERE / "nodemailer.cjs"), str(CACHE / "node/node_modules/nodemailer")],
+    lambda: [
+        "node",
+        str(CONFIGURATION / "nodemailer.cjs"),
+        str(CACHE / "node/node_modules/nodemailer"),
+    ],
     _install_nodemailer,
     durable=False,
 )
 POST_OFFICE = Script(
     "django-post_office",
-    lambda: [sys.executable, str(HERE / "post_office.py"), str(CACHE / "post_office/lib")],
+    lambda: [sys.executable, str(CONFIGURATION / "post_office.py"), str(CACHE / "post_office/lib")],
     _install_post_office,
     durable=True,
 )
@@ -306,10 +211,13 @@ EVERYBODY = (
     Letterhead("Letterhead, PostgreSQL, 4 workers", 4),
     Postfix("Postfix as installed", tuned=False),
     TUNED,
+    EXIM,
+    OPENSMTPD,
+    HARAKA,
     NODEMAILER,
     POST_OFFICE,
 )
-Peer = Letterhead | Postfix | Script
+Peer = Letterhead | Postfix | Server | Script
 
 
 def wait(seconds: float, done: Callable[[], bool]) -> None:
