@@ -168,11 +168,15 @@ class Wire(asyncio.Protocol):
         except Unreachable as error:
             self._fail(error)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def eof_received(self) -> None:
+        """The server has ended; what we wrote from now on would go nowhere, and nobody says so."""
         self._lost = self._lost or Unreachable(
             Kind.CLOSED, sentences.said("The server closed the connection.")
         )
         self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self.eof_received()
         self._stop_timer()
         if not self._gone.done():
             self._gone.set_result(None)
