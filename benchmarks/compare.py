@@ -244,6 +244,7 @@ def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[st
     """Every case of everybody, in turns; what cannot be measured says why."""
     results: dict[str, dict[str, list[Relay | Wait]]] = {name: {} for name in found}
     left_out: dict[str, str] = {}
+    machine = _machine()
     for number in range(rounds):
         for name, case in found.items():
             for peer in case.peers:
@@ -262,7 +263,7 @@ def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[st
                     results[name].setdefault(peer.name, []).append(one)
                     console.print(f"{getattr(one, case.figure):,.1f} {case.unit}")
     return {
-        "machine": _machine(),
+        "machine": machine,
         "rounds": rounds,
         "left_out": left_out,
         "cases": {

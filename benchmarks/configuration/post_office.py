@@ -20,6 +20,7 @@ settings.configure(
     EMAIL_HOST_PASSWORD=asked["password"],
     EMAIL_USE_TLS=True,
     USE_TZ=True,
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates"}],
     POST_OFFICE={
         "BATCH_SIZE": 500,
         "THREADS_PER_PROCESS": asked["connections"],
