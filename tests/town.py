@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -188,15 +188,10 @@ def simulate(town: Town, load: Load, tell: Callable[[Moved], object] = id) -> Su
     tests = set(arrivals(town.journal).first)
     began = time.monotonic()
     clients = {slug: Client(town, slug, load.pause) for slug in town.directory}
-    for each in clients.values():
-        each.start()
-    for _ in range(load.moves):
-        time.sleep(load.every)
-        tell(_move_one(town, clients, dice))
-    for each in clients.values():
-        each.enough.set()
-    for each in clients.values():
-        each.join()
+    with _working(clients.values()):
+        for _ in range(load.moves):
+            time.sleep(load.every)
+            tell(_move_one(town, clients, dice))
     accepted = [each.accepted for each in clients.values()]
     _wait_for(town, {name for each in accepted for name in each})
     return replace(
@@ -205,6 +200,20 @@ def simulate(town: Town, load: Load, tell: Callable[[Moved], object] = id) -> Su
         longest=max(each.longest for each in clients.values()),
         answers=sum((each.answers for each in clients.values()), Counter[int]()),
     )
+
+
+@contextmanager
+def _working(clients: Collection[Client]) -> Iterator[None]:
+    """Let them hand in, until what they began last was accepted."""
+    for each in clients:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in clients:
+            each.enough.set()
+        for each in clients:
+            each.join()
 
 
 def sums(journal: Path, accepted: Sequence[Sequence[str]], tests: set[str]) -> Sums:

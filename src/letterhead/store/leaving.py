@@ -118,11 +118,17 @@ class Leaving:
     async def remove(self, portal_id: int, now: datetime) -> int:
         """Remove some messages, and in the end the portal; says how many messages went."""
         return await self._database.settling(
-            lambda writing: _remove(writing, portal_id, now - GRACE)
+            lambda writing: remove_some(writing, portal_id, now - GRACE)
         )
 
 
-def _remove(writing: Connection, portal_id: int, before: datetime) -> int:
+def remove_some(writing: Connection, portal_id: int, before: datetime) -> int:
+    """
+    Remove some messages of a closed portal, and it with the last if it was closed `before`.
+
+    Says how many messages went. Who else removes the same portal waits for its row.
+    """
+    writing.execute(select(portal.c.id).where(portal.c.id == portal_id).with_for_update())
     on_the_wire = exists().where(SENDING, recipient.c.message_id == message.c.id)
     mine = (message.c.portal_id == portal_id) & ~on_the_wire
     ids = list(writing.scalars(select(message.c.id).where(mine).limit(_AT_ONCE)))
