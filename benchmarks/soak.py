@@ -176,11 +176,10 @@ def soak(plant: Plant, harm: Harm, *, kills: int, messages: int) -> Sums:
     struck = 0
     for number in range(1, kills + 1):
         _wait_for(plant, messages * number // (kills + 1))
-        before = plant.arrived()
-        waiting = len(load.accepted - before.first.keys())
+        arrived, waiting = _under_way(plant, load)
         struck += waiting > 0
         done = harm.do()
-        seen = f"{len(before.first):7,} arrived, {waiting:5,} under way"
+        seen = f"{arrived:7,} arrived, {waiting:5,} under way"
         console.print(f"{number:4} of {kills}  {seen}  {done}")
     load.join()
     return _sums(plant, load, struck)
@@ -226,6 +225,17 @@ def _wait_for(plant: Plant, count: int) -> None:
         if time.monotonic() > ends:
             sys.exit(f"Nothing arrives any more: {found} of {count}.")
         time.sleep(0.05)
+
+
+def _under_way(plant: Plant, load: Load) -> tuple[int, int]:
+    """How many have arrived, and how many are on their way: some, unless nothing comes for long."""
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        arrived = plant.arrived().first.keys()
+        waiting = len(load.accepted - arrived)
+        if waiting or time.monotonic() > ends:
+            return len(arrived), waiting
+        time.sleep(0.01)
 
 
 @contextmanager
