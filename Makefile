@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth soak cells pictures assets words
+.PHONY: help setup lock demo serve servers fix check test cover reference bench bench-growth bench-portals soak cells pictures assets words
 
 # `uv` of the machine where there is one, else the one that is installed into .venv.
 UV := $(or $(shell command -v uv),.venv/bin/uv)
@@ -59,6 +59,9 @@ bench: setup ## Measure ourselves beside our peers, some minutes; QUICK=1 for a 
 
 bench-growth: setup servers ## Measure what a message costs with 10,000 and with 1,000,000 others
 	.venv/bin/python -m benchmarks.growth
+
+bench-portals: setup ## Measure many portals with little mail each
+	.venv/bin/python -m benchmarks.portals
 
 soak: setup servers ## Kill the service 200 times while 20,000 mails are delivered, and do the sums; some minutes
 	.venv/bin/python -m benchmarks.soak $(ARGUMENTS)

@@ -33,6 +33,7 @@ from benchmarks.peer import SIZE, Running, Upstream
 from benchmarks.peers import (
     EVERYBODY,
     NODEMAILER,
+    SHARED,
     SQLITE,
     TUNED,
     WINDOWED,
@@ -223,6 +224,13 @@ def cases(count: int) -> dict[str, Case]:
             lambda peer: relay(peer, 2 * few, "--delay", str(DELAY)),
             "per_second",
         ),
+        "workers": Case(
+            f"{delayed}; 1, 2 and 4 workers",
+            "messages/s",
+            SHARED,
+            lambda peer: relay(peer, 2 * few, "--delay", str(DELAY)),
+            "per_second",
+        ),
         "idle": Case(
             "a single message while nothing else is to do, request to upstream",
             "ms, median",
@@ -326,9 +334,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", action="append", default=[], help="a peer's name")
-    parser.add_argument(
-        "--case", action="append", default=[], help="relay, delay, window, idle, busy"
-    )
+    parser.add_argument("--case", action="append", default=[], help=", ".join(cases(0)))
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     count, rounds = (500, 1) if asked.quick else (asked.messages, asked.rounds)

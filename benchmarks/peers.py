@@ -35,6 +35,7 @@ class Letterhead:
     name: str
     workers: int = 0  # on PostgreSQL, beside one `web`; none: `serve` on SQLite
     window: int = 1  # messages under way at once over each connection
+    connections: int = CONNECTIONS
     settings: dict[str, str] = field(default_factory=dict)
     durable = True
 
@@ -45,7 +46,8 @@ class Letterhead:
     @contextmanager
     def running(self, folder: Path, upstream: Upstream) -> Iterator[Running]:
         key = secrets.token_urlsafe(24)
-        settings = {**_settings(folder, upstream, key, self.window), **self.settings}
+        route = f"connections={self.connections}&window={self.window}"
+        settings = {**_settings(folder, upstream, key, route), **self.settings}
         with ExitStack() as ends:
             pids = []
             if self.workers:
@@ -64,13 +66,13 @@ class Letterhead:
             yield Running(pids, partial(_batches, http), http)
 
 
-def _settings(folder: Path, upstream: Upstream, key: str, window: int) -> dict[str, str]:
+def _settings(folder: Path, upstream: Upstream, key: str, options: str) -> dict[str, str]:
     login = LOGIN.replace("@", "%40")
     route = f"smtp://{login}:{upstream.password}@localhost:{upstream.port}"
     return {
         "LETTERHEAD_DATA_DIR": str(folder / "data"),
         "LETTERHEAD_LISTEN": "127.0.0.1:0",
-        "LETTERHEAD_DEFAULT_ROUTE": f"{route}?connections={CONNECTIONS}&window={window}",
+        "LETTERHEAD_DEFAULT_ROUTE": f"{route}?{options}",
         "LETTERHEAD_CA_FILE": str(upstream.files.authority),
         "LETTERHEAD_BOOTSTRAP_PLATFORM_KEY": key,
     }
@@ -204,6 +206,11 @@ POST_OFFICE = Script(
 SQLITE = Letterhead("Letterhead, SQLite")
 WINDOWED = Letterhead("Letterhead, SQLite, window 4", window=4)
 TUNED = Postfix("Postfix tuned", tuned=True)
+# Each worker with as many connections as anybody has alone.
+SHARED = tuple(
+    Letterhead(f"Letterhead, PostgreSQL, {count} x 20 connections", count, connections=20 * count)
+    for count in (1, 2, 4)
+)
 EVERYBODY = (
     SQLITE,
     Letterhead("Letterhead, PostgreSQL, 1 worker", 1),

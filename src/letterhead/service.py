@@ -39,6 +39,7 @@ from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.feedback import FeedbackRows
+from letterhead.store.fresh import Fresh
 from letterhead.store.identities import DueIdentities
 from letterhead.store.outbox import Outbox
 from letterhead.store.store import Store
@@ -71,45 +72,63 @@ class Service:
         self._config = config
         self._store = store
         self._database = database
-        self._outbox = Outbox(database)
-        self._committer = Committer(database)
+        self._fresh = Fresh()
+        self._outbox = Outbox(database, self._fresh)
+        self._committer = Committer(database, self._fresh)
         self._settler = Settler(self._outbox)
         share = Turns(database, now) if database.shared else None
         self._ways = outward.ways(config, store.vault, share=share)
         self._lanes = working.lanes(database, now)
-        platform = operating.platform(config)
-        ids = Ids()
-        press = Press(ids, platform, config.texts)
-        dns = operating.dns(config)
-        identities = Identities(
-            store, SesIdentities(self._ways.aws), dns, config.ses_configuration_set
-        )
-        judge = Reputation(store, Connections(database), now).judge
-        feedback = Feedback(FeedbackRows(database), Sns(self._ways.aws), config.ses_topics, judge)
-        following = Following(DueIdentities(database), identities.follow, now)
-        polling = Polling(outward.queues(config, self._ways.aws), feedback.from_sqs)
-        calling = Calling(Calls(database, store.vault), outward.receivers(config).post, now)
-        team = working.Team(
-            self._ways, self._lanes, self._settler, press, following, polling, calling, now
-        )
-        self._crew = crew = working.crew(config, database, team)
-        domains = DomainCheck(store, dns, operating.networks(config), identities)
         self._announce = announce
         self._stopped = asyncio.Event()
-        self.office = Office(
+        self._dns = operating.dns(config)
+        self._press = Press(Ids(), operating.platform(config), config.texts)
+        set_ = config.ses_configuration_set
+        self._identities = Identities(store, SesIdentities(self._ways.aws), self._dns, set_)
+        self._feedback = self._hears()
+        self._crew = working.crew(config, database, self._team())
+        self.office = self._office(examine)
+
+    def _hears(self) -> Feedback:
+        """Who hears what SES reports."""
+        judge = Reputation(self._store, Connections(self._database), now).judge
+        rows, sns = FeedbackRows(self._database), Sns(self._ways.aws)
+        return Feedback(rows, sns, self._config.ses_topics, judge)
+
+    def _team(self) -> working.Team:
+        config, database = self._config, self._database
+        return working.Team(
+            outbox=self._outbox,
+            ways=self._ways,
+            lanes=self._lanes,
+            settler=self._settler,
+            press=self._press,
+            following=Following(DueIdentities(database), self._identities.follow, now),
+            polling=Polling(outward.queues(config, self._ways.aws), self._feedback.from_sqs),
+            calling=Calling(
+                Calls(database, self._store.vault), outward.receivers(config).post, now
+            ),
+            clock=now,
+        )
+
+    def _office(self, examine: Examine) -> Office:
+        config, store, press, wake = self._config, self._store, self._press, self._lanes.wake
+        crew = self._crew
+        domains = DomainCheck(store, self._dns, operating.networks(config), self._identities)
+        return Office(
             store=store,
-            intake=Intake(self._committer, self._lanes.wake, ids, platform),
-            trial=Trial(store, self._lanes.wake, press, domains, config.public_url),
+            intake=Intake(self._committer, wake, press.ids, press.platform),
+            trial=Trial(store, wake, press, domains, config.public_url),
             domains=domains,
-            identities=identities,
-            feedback=feedback,
+            identities=self._identities,
+            feedback=self._feedback,
             regions=aws_regions,
-            ownership=Ownership(store, self._lanes.wake, press, domains),
-            wake=self._lanes.wake,
+            ownership=Ownership(store, wake, press, domains),
+            wake=wake,
             ports=_ports(config),
             clock=now,
             captures=config.default_route is None,
-            platform=platform,
+            platform=press.platform,
             press=press,
             sending_addresses=config.sending_addresses,
             texts=config.texts,
@@ -148,6 +167,7 @@ class Service:
                 await rows.keep_platform_key(self._config.bootstrap_key, now())
         if not part.lanes_at_once:
             return
+        self._fresh.open()
         # Where nobody else can be at work, every lease is a dead worker's.
         while not self._database.shared and await self._outbox.free(now(), everything=True):
             pass

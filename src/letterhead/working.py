@@ -37,6 +37,7 @@ from letterhead.transports.choose import Ways
 class Team:
     """What those who deliver share with the rest of the service."""
 
+    outbox: Outbox
     ways: Ways
     lanes: Engine
     settler: Settler
@@ -57,7 +58,7 @@ def lanes(database: Database, clock: Callable[[], datetime]) -> Engine:
 
 def crew(config: Config, database: Database, team: Team) -> Crew:
     """Everybody who delivers."""
-    outbox, connections = Outbox(database), Connections(database)
+    outbox, connections = team.outbox, Connections(database)
     ways, clock = team.ways, team.clock
     rows = SeatRows(database, secrets.token_hex(16))
     seats = SharedSeats(rows, ways.rest, clock) if database.shared else OwnSeats()

@@ -49,6 +49,7 @@ class Upstream:
     folder: Path | None = None  # where the first messages are kept
     delay: float = 0.0  # seconds before each reply leaves
     kept: int = 0
+    sessions: int = 0  # that have signed in
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def listen(self, port: int = 0) -> asyncio.Server:
@@ -248,6 +249,7 @@ class Session(asyncio.Protocol):
     def _judge(self, answer: bytes) -> bytes:
         self._signed_in = self._upstream.knows(answer)
         if self._signed_in:
+            self._upstream.sessions += 1
             return b"235 2.7.0 Authentication successful\r\n"
         return b"535 5.7.8 Username and password not accepted\r\n"
 
@@ -282,10 +284,11 @@ async def _serve(asked: argparse.Namespace) -> None:
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await stop.wait()
     server.close()
+    print(json.dumps({"sessions": upstream.sessions}), flush=True)
 
 
 def main() -> None:
-    """Serve until SIGTERM; the first line of output is JSON and holds the port."""
+    """Serve until SIGTERM; prints JSON: its port, and at the end how many sessions signed in."""
     parser = argparse.ArgumentParser(description="A mail server for demos and tests.")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--certificate", required=True)

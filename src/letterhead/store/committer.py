@@ -13,6 +13,7 @@ from letterhead.errors import LetterheadError, Moving, Unavailable
 from letterhead.mail.letter import KeyReused, Letter, Receipt
 from letterhead.store import letters
 from letterhead.store.database import Database
+from letterhead.store.fresh import Fresh
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +33,9 @@ class _Submission:
 class Committer:
     """Writes letters down; `add` returns when they are on disk."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fresh: Fresh | None = None) -> None:
         self._database = database
+        self._fresh = fresh or Fresh()
         self._waiting: list[_Submission] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
@@ -82,7 +84,8 @@ class Committer:
 
     async def _commit(self, group: list[_Submission]) -> None:
         try:
-            kept = await self._write([each for part in group for each in part.letters])
+            submitted = [each for part in group for each in part.letters]
+            kept = await self._write(submitted)
         except Exception as error:
             if len(group) > 1 and _is_of_one(error):  # it is not to spoil the others
                 for part in group:
@@ -93,9 +96,14 @@ class Committer:
             _refuse(group, error)
         else:
             failpoints.reach("accepted")
-            fresh = [each for each in kept if isinstance(each, Receipt) and not each.replayed]
-            self.accepted += sum(len(each.addressees) for each in fresh)
+            self._note(submitted, kept)
             _answer(group, kept)
+
+    def _note(self, submitted: Sequence[Letter], kept: Sequence[Kept]) -> None:
+        for letter, each in zip(submitted, kept, strict=True):
+            if isinstance(each, Receipt) and not each.replayed:
+                self.accepted += len(each.addressees)
+                self._fresh.keep(letter)
 
     async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
         return await self._database.accepting(partial(letters.add, submitted=submitted))

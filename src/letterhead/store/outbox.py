@@ -38,6 +38,7 @@ from letterhead.mail.outcome import (
 from letterhead.mail.portal import Ids
 from letterhead.store import allowances, settling, tally, webhooks
 from letterhead.store.database import Database
+from letterhead.store.fresh import Fresh
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
 
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
@@ -58,8 +59,9 @@ _SUPPRESSED = (suppression.c.portal_id == recipient.c.portal_id) & (
 class Outbox:
     """Claims under a lease, and settles many at once; fits `delivery.drain.Outbox`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fresh: Fresh | None = None) -> None:
         self._database = database
+        self._fresh = fresh or Fresh()
 
     async def claim(
         self,
@@ -87,7 +89,15 @@ class Outbox:
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id."""
-        return await self._database.reading(partial(_contents, message_ids=list(message_ids)))
+        wanted = list(message_ids)
+        found = self._fresh.take(wanted)
+        if len(found) == len(wanted):
+            return found
+        rest = [each for each in wanted if each not in found]
+        return {
+            **found,
+            **await self._database.reading(partial(_contents, message_ids=rest)),
+        }
 
     async def settle(self, outcomes: Sequence[settling.Settled]) -> None:
         """Write outcomes down; one whose lease has gone to another worker changes no row."""
