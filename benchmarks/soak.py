@@ -44,30 +44,30 @@ SEATS = PROVIDERS["other"].limits.connections
 ASLEEP = TERM.total_seconds() + 4  # seconds of a process that is stopped, and wakes up
 FULL = 5  # seconds of a full disk
 _DISK = 48  # megabytes without any mail
-AHEAD = 1000  # messages that are handed in before they arrive, at most
+AHEAD = 2 * BATCH  # messages that are handed in beyond a kill's share
 _PATIENCE = 300.0  # seconds without an arrival
 
 console = Console(highlight=False)
 
 
 class Load(threading.Thread):
-    """Hands in messages, and goes on after every death; counts what was answered with 202."""
+    """Hands in as many messages as are allowed so far, and goes on after every death."""
 
-    def __init__(self, plant: Plant, count: int) -> None:
-        super().__init__()
+    def __init__(self, plant: Plant) -> None:
+        super().__init__(daemon=True)
         self.ids: Mapping[str, set[str]] = {"resend": set(), "hold": set()}
-        self.refused = 0
+        self.allowed = 0
+        self.enough = threading.Event()
         self._plant = plant
-        self._count = count
 
     @property
     def accepted(self) -> set[str]:
         return self.ids["resend"] | self.ids["hold"]
 
     def run(self) -> None:
-        while len(self.accepted) < self._count:
-            if len(self.accepted) - len(self._plant.arrived().first) > AHEAD:
-                time.sleep(0.1)
+        while not self.enough.is_set() or len(self.accepted) < self.allowed:
+            if len(self.accepted) >= self.allowed:
+                time.sleep(0.01)
                 continue
             for policy, ids in self.ids.items():
                 self._hand_in(policy, ids)
@@ -81,7 +81,6 @@ class Load(threading.Thread):
         except httpx.HTTPError:
             answer = None
         if answer is None or not answer.is_success:
-            self.refused += 1
             time.sleep(0.1)
         else:
             ids |= {each["id"] for each in answer.json()["items"]}
@@ -171,16 +170,18 @@ class Sums:
 
 def soak(plant: Plant, harm: Harm, *, kills: int, messages: int) -> Sums:
     """Kill so many times while so many messages are delivered; gives the sums."""
-    load = Load(plant, messages)
+    load = Load(plant)
     load.start()
     struck = 0
     for number in range(1, kills + 1):
-        _wait_for(plant, messages * number // (kills + 1))
+        load.allowed = max(load.allowed, messages * number // kills + AHEAD)
+        _wait_for(plant, messages * (number - 1) // kills)
         arrived, waiting = _under_way(plant, load)
         struck += waiting > 0
         done = harm.do()
         seen = f"{arrived:7,} arrived, {waiting:5,} under way"
         console.print(f"{number:4} of {kills}  {seen}  {done}")
+    load.enough.set()
     load.join()
     return _sums(plant, load, struck)
 
@@ -228,13 +229,14 @@ def _wait_for(plant: Plant, count: int) -> None:
 
 
 def _under_way(plant: Plant, load: Load) -> tuple[int, int]:
-    """How many have arrived, and how many are on their way: some, unless nothing comes for long."""
+    """How many have arrived, and how many are on their way: some, or more is handed in."""
     ends = time.monotonic() + _PATIENCE
     while True:
         arrived = plant.arrived().first.keys()
         waiting = len(load.accepted - arrived)
         if waiting or time.monotonic() > ends:
             return len(arrived), waiting
+        load.allowed = max(load.allowed, len(load.accepted) + AHEAD)
         time.sleep(0.01)
 
 

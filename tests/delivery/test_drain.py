@@ -50,7 +50,7 @@ class World:
         self.at_sign_in: Answer | None = None
         self.trouble: Trouble | None = None
         self.now = NOW
-        self.connections = 3
+        self.places = 3
         self.at_once = self.most = 0
         self._answer = answer
 
@@ -113,6 +113,9 @@ class World:
 
     def fresh(self, route: Route) -> Transport:
         return self
+
+    def seats(self, waiting: int) -> int:
+        return self.places
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         self.at_once += 1
@@ -247,7 +250,7 @@ async def test_a_connection_that_breaks_in_the_middle_stops_the_rest() -> None:
     await drained(world)
 
     assert kinds(world).count(Sent) == 10
-    assert kinds(world).count(Returned) >= 50 - 10 - world.connections
+    assert kinds(world).count(Returned) >= 50 - 10 - world.places
     assert len(world.stuck) == 1
 
 
@@ -289,4 +292,4 @@ async def test_after_five_seconds_others_have_their_turn() -> None:
     more = await drained(world)
 
     assert more
-    assert len(world.waiting) == 150
+    assert len(world.waiting) == 50

@@ -195,7 +195,7 @@ async def test_the_account_s_rate_is_followed_by_all_who_use_it(amazon: Ses, way
     await asyncio.gather(*(ways[at % 2].send(MAIL, always) for at in range(10)))
 
     assert asyncio.get_running_loop().time() - began >= 9 / 20
-    assert ways[0].connections == 16
+    assert ways[0].seats(1) == 16
 
 
 async def test_revoked_keys_are_refused_at_sign_in_and_a_probe_sees_them_mended(

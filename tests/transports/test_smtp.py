@@ -107,6 +107,17 @@ async def test_no_more_sessions_than_allowed_are_open(server: Scripted, way: Mak
     assert (len(server.taken), server.connections) == (30, 3)
 
 
+async def test_little_mail_opens_one_session_and_much_mail_more(
+    server: Scripted, way: MakeWay
+) -> None:
+    transport = way(connections=3)
+
+    assert [transport.seats(count) for count in (1, 20, 21, 60, 1000)] == [1, 1, 2, 3, 3]
+    await asyncio.gather(*(transport.send(INVOICE, always) for _ in range(2)))
+    assert server.connections == 2
+    assert transport.seats(1) == 2  # those are open already
+
+
 async def test_a_session_that_died_while_idle_is_replaced(server: Scripted, way: MakeWay) -> None:
     transport = way()
     await transport.send(INVOICE, always)

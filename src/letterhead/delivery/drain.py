@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 BURST = timedelta(seconds=5)  # then others have their turn
 _REST = timedelta(seconds=0.5)  # for which a lane is left alone whose connection waits
 BATCH = 100  # claims at a time, at least
-_ROUNDS = 10
+_ROUNDS = 20  # mails of a batch for each place on a connection
 _BATCH_LIMIT = 1000
 _CHUNK = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
 
@@ -218,7 +218,8 @@ class Burst:
         groups = list(grouped(claims, self._window))
         waiting = iter(groups)
         async with asyncio.TaskGroup() as seats:
-            for _ in range(min(self._way.connections, max(self._seats.count, 1), len(groups))):
+            at_once = min(self._way.seats(len(claims)), len(groups), max(self._seats.count, 1))
+            for _ in range(at_once):
                 seats.create_task(self._seat(waiting, contents))
 
     async def _seat(
@@ -276,7 +277,7 @@ class Burst:
 
 
 def _batch(limits: Limits) -> int:
-    """How many to claim: enough for each place on a connection to be used more than once."""
+    """How many to claim: enough for each place on a connection to be worth its while."""
     return max(BATCH, min(_ROUNDS * limits.connections * limits.window, _BATCH_LIMIT))
 
 

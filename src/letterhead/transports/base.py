@@ -55,9 +55,8 @@ class Together(Protocol):
 class Transport(Protocol):
     """A way out for mail."""
 
-    @property
-    def connections(self) -> int:
-        """How many messages may be under way at once."""
+    def seats(self, waiting: int) -> int:
+        """How many messages are best under way at once, where so many wait."""
         ...
 
     @property

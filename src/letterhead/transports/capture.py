@@ -17,17 +17,20 @@ from letterhead.mail.server import Envelope
 from letterhead.transports.base import BeforeDot, Passed, Watch, stale
 
 _TO = "X-Letterhead-Envelope-To"
+_AT_ONCE = 4
 _SHOWN = 200  # characters of a field
 
 
 class CaptureTransport:
     """Writes one `.eml` a recipient; the envelope stands in fields of its own on top."""
 
-    connections = 4
     together = None
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def seats(self, waiting: int) -> int:  # noqa: ARG002
+        return _AT_ONCE
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         if not await before_dot():

@@ -94,8 +94,10 @@ class Ways:
 class Locked:
     """The way out of settings whose password cannot be opened: the key that sealed it is gone."""
 
-    connections = 1
     together = None
+
+    def seats(self, waiting: int) -> int:  # noqa: ARG002
+        return 1
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:  # noqa: ARG002
         return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)

@@ -46,8 +46,7 @@ class SesTransport:
         self._line = aws.line(sending.access)
         self._seats = asyncio.Semaphore(SES_CONNECTIONS)
 
-    @property
-    def connections(self) -> int:
+    def seats(self, waiting: int) -> int:  # noqa: ARG002
         """A slow account needs few: who waits for a turn should not hold mail meanwhile."""
         return max(1, min(SES_CONNECTIONS, int(self._line.pace.a_second or SES_CONNECTIONS)))
 

@@ -10,6 +10,7 @@ from letterhead.transports.session import Declined, Opening, Session
 
 IDLE = 30.0  # seconds; servers hang up after minutes, and a few sessions are not missed
 MESSAGES = 100  # over one session; many servers allow no more
+SHARE = 20  # messages that are worth a session: so little mail is not to open many
 
 
 class Sessions:
@@ -31,9 +32,9 @@ class Sessions:
         return None
 
     @property
-    def waits(self) -> bool:
-        """Whether a session is open that nobody uses."""
-        return bool(self._idle)
+    def idle(self) -> int:
+        """How many sessions are open that nobody uses."""
+        return len(self._idle)
 
     @property
     def failed_logins(self) -> int:

@@ -1,6 +1,7 @@
 """The way out over SMTP: one message for one recipient, over sessions that are used again."""
 
 import asyncio
+import math
 import ssl
 
 from letterhead.egress import Egress
@@ -10,7 +11,7 @@ from letterhead.mail.server import Envelope, Server
 from letterhead.transports.base import BeforeDot, Watch
 from letterhead.transports.handover import BRISK, PATIENT, Handover, Timeouts
 from letterhead.transports.session import Opening, Session
-from letterhead.transports.sessions import Sessions
+from letterhead.transports.sessions import SHARE, Sessions
 from letterhead.transports.together import SmtpTogether
 from letterhead.transports.transaction import CLOSING, transact
 
@@ -27,11 +28,16 @@ class SmtpTransport:
         ehlo: str,
         timeouts: Timeouts = PATIENT,
     ) -> None:
-        self.connections = server.connections
+        self._connections = server.connections
         self._timeouts = timeouts
         self._sessions = Sessions(Opening(server, egress, tls, ehlo))
         self._seats = asyncio.Semaphore(server.connections)
         self.together = self._together(server.window) if server.window > 1 else None
+
+    def seats(self, waiting: int) -> int:
+        """Those of the sessions that are open, or one for some messages each, if that is more."""
+        worth = max(self._sessions.idle, math.ceil(waiting / SHARE))
+        return min(worth, self._connections)
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         """

@@ -51,7 +51,7 @@ class SmtpTogether:
 
     async def _fresh(self, handover: Handover) -> Session | Answer | None:
         """A new session if no other is open and the server has shown what it can, or why not."""
-        if self._at_once <= 1 or self.sessions.waits:
+        if self._at_once <= 1 or self.sessions.idle:
             return None
         found = await self.sessions.fresh(handover)
         return self._able(found) if isinstance(found, Session) else found
