@@ -11,7 +11,7 @@ from letterhead.mail.portal import Portal, Principal, Role, Scope, name_problems
 from letterhead.mail.said import said, spoken
 from letterhead.mail.secret import Secret
 from letterhead.store.portals import PlatformRows
-from letterhead.store.store import Desk
+from letterhead.store.store import Desk, Store
 
 
 async def add(rows: PlatformRows, slug: str, name: str, now: datetime) -> Portal:
@@ -27,6 +27,14 @@ async def find(rows: PlatformRows, slug: str, asking: Principal) -> Portal:
     if portal is None:
         raise NotFound(said("There is no such portal."))
     return portal
+
+
+async def acting(store: Store, slug: str | None, asking: Principal) -> Portal:
+    """The portal in whose name somebody acts: the one that is named, or the one of his key."""
+    found = await store.acting(asking, slug)
+    if found is None:
+        raise NotFound(said("There is no such portal."))
+    return found
 
 
 async def visible(

@@ -44,8 +44,7 @@ async def admit(store: Store, slug: str, key: Secret, now: datetime) -> Admitted
     if asking is None:
         return None
     try:
-        async with store.look_around() as rows:
-            portal = await portals.find(rows, slug, asking)
+        portal = await portals.acting(store, slug, asking)
     except NotFound:
         return None
     if not asking.may(Scope.SEND):

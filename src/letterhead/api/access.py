@@ -9,13 +9,18 @@ from fastapi.routing import APIRoute
 from letterhead.actions import portals
 from letterhead.actions.office import Office
 from letterhead.api.errors import Unauthorized
-from letterhead.errors import Forbidden, Invalid, NotFound, Problem
+from letterhead.errors import Forbidden, Invalid, Problem
 from letterhead.mail.portal import Portal, Principal, Scope
 
 ANY = "any"  # what a route needs that every key may use
 
 
-def office(request: Request) -> Office:
+async def office(request: Request) -> Office:
+    """What stands behind every route; no wait, but what is none would run in a thread."""
+    return _office(request)
+
+
+def _office(request: Request) -> Office:
     found = request.app.state.office
     assert isinstance(found, Office)  # noqa: S101 - set by `api.app.build`
     return found
@@ -26,7 +31,7 @@ async def principal(request: Request) -> Principal:
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not shown.strip():
         raise Unauthorized("Send the header Authorization: Bearer KEY.")
-    asked = office(request)
+    asked = _office(request)
     found = await asked.store.recognise(shown.strip(), asked.clock())
     if found is None:
         raise Unauthorized("This key is not known, or it was revoked.")
@@ -60,8 +65,8 @@ def named_portal(scope: Scope | None) -> Callable[[Request], Awaitable[Portal]]:
 
     async def policy(request: Request) -> Portal:
         asking = await principal(request)
-        async with office(request).store.look_around() as rows:
-            portal = await portals.find(rows, request.path_params["slug"], asking)
+        store = _office(request).store
+        portal = await portals.acting(store, request.path_params["slug"], asking)
         if not (asking.is_platform if scope is None else asking.may(scope)):
             raise Forbidden(f"This needs the scope {scope.value if scope else 'of the platform'}.")
         return portal
@@ -83,17 +88,11 @@ def acting_portal(scope: Scope) -> Callable[[Request], Awaitable[Portal]]:
 
 async def acting(request: Request, asking: Principal) -> Portal:
     """The portal in whose name a request acts."""
-    named = request.headers.get("x-portal")
-    async with office(request).store.look_around() as rows:
-        if named:
-            return await portals.find(rows, named, asking)
-        if asking.portal_id is None:
-            message = "A platform key names the portal in the header X-Portal."
-            raise Invalid([Problem("X-Portal", "required", message)])
-        found = await rows.portal_by_id(asking.portal_id)
-    if found is None:
-        raise NotFound("There is no such portal.")
-    return found
+    named = request.headers.get("x-portal") or None
+    if named is None and asking.portal_id is None:
+        message = "A platform key names the portal in the header X-Portal."
+        raise Invalid([Problem("X-Portal", "required", message)])
+    return await portals.acting(_office(request).store, named, asking)
 
 
 def demand_policies(router: APIRouter) -> APIRouter:

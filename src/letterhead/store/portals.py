@@ -1,6 +1,5 @@
 """Portals, their keys and their people: what the platform asks for."""
 
-import hashlib
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,21 +9,17 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from letterhead.errors import Invalid, Moved, Moving, Problem
+from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal, Principal, Role, Scope
 from letterhead.mail.secret import Secret
-from letterhead.mail.settings import DefaultSettings
+from letterhead.store import access
+from letterhead.store.access import portal_from
 from letterhead.store.changes import ChangeRows
-from letterhead.store.settings import settings_from
-from letterhead.store.tables import connection, gone_portal, key, person, portal, session, settings
+from letterhead.store.tables import connection, gone_portal, key, person, portal, session
 
 _KEY_BYTES = 24  # 192 bits
-_EVER = select(portal, settings.c.type, settings.c.fields).outerjoin(
-    settings,
-    (settings.c.portal_id == portal.c.id) & (settings.c.version == portal.c.live_version),
-)
-_PORTALS = _EVER.where(portal.c.closed_at.is_(None))
+_PORTALS = access.EVER.where(portal.c.closed_at.is_(None))
 
 
 class PlatformRows:
@@ -55,18 +50,16 @@ class PlatformRows:
 
         Moving or Moved, if it is on its way to another cell, or there.
         """
-        row = (await self._connection.execute(_EVER.where(portal.c.slug == slug))).first()
-        return _here(row) if row and sees(row.id) else None
+        return await self._connection.run_sync(access.by_slug, slug, sees)
 
     async def portal_by_id(self, portal_id: int) -> Portal | None:
         """The portal; Moving or Moved, if it is on its way to another cell, or there."""
-        rows = await self._connection.execute(_EVER.where(portal.c.id == portal_id))
-        return _here(rows.first())
+        return await self._connection.run_sync(access.by_id, portal_id)
 
     async def portal_at_work(self, portal_id: int) -> Portal | None:
         """The portal, unless it has gone, or is about to."""
         mine = (portal.c.id == portal_id) & portal.c.moving_at.is_(None)
-        return _portal((await self._connection.execute(_PORTALS.where(mine))).first())
+        return portal_from((await self._connection.execute(_PORTALS.where(mine))).first())
 
     async def portals(
         self, *, after: str, limit: int, text: str = "", among: Collection[int] | None = None
@@ -82,7 +75,9 @@ class PlatformRows:
         if text:
             columns = (portal.c.slug, portal.c.name)
             query = query.where(or_(*(each.icontains(text, autoescape=True) for each in columns)))
-        return [found for row in await self._connection.execute(query) if (found := _portal(row))]
+        return [
+            found for row in await self._connection.execute(query) if (found := portal_from(row))
+        ]
 
     async def count_portals(self) -> int:
         query = select(func.count()).select_from(portal).where(portal.c.closed_at.is_(None))
@@ -117,12 +112,7 @@ class PlatformRows:
 
     async def principal(self, shown: str) -> Principal | None:
         """Whose key it is; None for one that never was or is revoked."""
-        query = select(key).where(key.c.digest == _digest(shown), key.c.revoked_at.is_(None))
-        row = (await self._connection.execute(query)).first()
-        if row is None:
-            return None
-        scopes = frozenset(map(Scope, row.scopes))
-        return Principal(row.portal_id, scopes, row.id, row.last_used_at)
+        return await self._connection.run_sync(access.principal, shown)
 
     async def keys(self, portal_id: int, *, after: int, limit: int) -> Sequence[Row[Any]]:
         """The keys of a portal that were not revoked, oldest first, from behind `after`."""
@@ -192,34 +182,7 @@ class PlatformRows:
                 portal_id=portal_id,
                 name=name,
                 scopes=[each.value for each in scopes],
-                digest=_digest(made.reveal()),
+                digest=access.digest(made.reveal()),
                 created_at=now,
             )
         )
-
-
-def _here(row: Row[Any] | None) -> Portal | None:
-    """The portal of a row; Moving or Moved say that it cannot be found here."""
-    if row is None or row.moving_at is None:
-        return None if row is None or row.closed_at else _portal(row)
-    raise Moved if row.closed_at else Moving
-
-
-def _portal(row: Row[Any] | None) -> Portal | None:
-    if row is None:
-        return None
-    live = settings_from(row.type, row.fields) if row.type else DefaultSettings()
-    return Portal(
-        row.id,
-        row.slug,
-        row.name,
-        row.created_at,
-        row.live_version,
-        live,
-        refuses_foreign_from=row.refuses_foreign_from,
-    )
-
-
-def _digest(shown: str) -> str:
-    """Of a key of 192 random bits a plain hash is enough: there is nothing to guess."""
-    return hashlib.sha256(shown.encode("utf-8", "surrogateescape")).hexdigest()

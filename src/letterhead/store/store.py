@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +13,7 @@ from letterhead.errors import Moving, Unavailable
 from letterhead.mail import faults
 from letterhead.mail.letter import PLATFORM
 from letterhead.mail.portal import Portal, Principal
+from letterhead.store import access
 from letterhead.store.changes import ChangeRows
 from letterhead.store.connections import ConnectionRows, trouble
 from letterhead.store.database import Database
@@ -102,13 +104,16 @@ class Store:
 
     async def recognise(self, shown: str, now: datetime) -> Principal | None:
         """Whose key it is; None for one that opens nothing. That it was used is noted."""
-        async with self.look_around() as rows:
-            found = await rows.principal(shown)
+        found = await self._database.reading(partial(access.principal, shown=shown))
         if found and found.key_id is not None and found.is_news(now):
             with suppress(Unavailable):  # a full disk does not lock anybody out
                 async with self._database.settle() as connection:
                     await PlatformRows(connection).note_use(found.key_id, now)
         return found
+
+    async def acting(self, asking: Principal, slug: str | None) -> Portal | None:
+        """The portal that is named, if whoever asks may see it, or the one of his key."""
+        return await self._database.reading(partial(access.acting, asking=asking, slug=slug))
 
     @asynccontextmanager
     async def people(self) -> AsyncIterator[PeopleRows]:
