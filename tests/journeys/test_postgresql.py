@@ -4,13 +4,22 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 import httpx
 import pytest
 
+from letterhead.mail.letter import Lane
+from letterhead.mail.message import OnUncertain
+from letterhead.mail.portal import Ids
 from letterhead.mail.providers import PROVIDERS
+from letterhead.store.database import Database
+from letterhead.store.keys import new_key
+from letterhead.store.outbox import Outbox
+from letterhead.store.store import Store
+from letterhead.store.vault import Vault
 from tests.conftest import open_folder
 from tests.forms import message
 from tests.journeys.settings import eventually, go_live_scripted
@@ -19,6 +28,8 @@ from tests.servers import postgresql
 from tests.servers.certificates import Certificates
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.scripted import Scripted
+from tests.store.conftest import NOW, letter_of
+from tests.store.test_outbox import LEASE, keep, statuses
 from tests.test_cli import Done
 
 KILLS = 3
@@ -31,6 +42,29 @@ def own() -> Iterator[PostgreSQL]:
     server = postgresql.start(open_folder("postgresql"), quick=False)
     yield server
     server.end()
+
+
+async def test_that_a_final_dot_comes_next_is_known_after_a_crash(own: PostgreSQL) -> None:
+    """What waits for a person when unsure is marked on disk, or it would go twice."""
+    database = Database(own.made())
+    await database.migrate()
+    key = new_key()
+    store, outbox = Store(database, Vault(lambda: [key])), Outbox(database)
+    async with store.platform() as rows:
+        hart = await rows.add_portal("hart", "Hart & Co", NOW)
+    await keep(store, hart, letter_of(hart, Ids(), on_uncertain=OnUncertain.HOLD))
+    [claim] = await outbox.claim((hart.id, Lane.LIVE), LEASE, limit=1, now=NOW)
+
+    assert await outbox.mark_dot(claim)
+    own.kill()
+    own.start()
+
+    await database.close()
+    after = Database(database.url)
+    found = Store(after, Vault(lambda: [key]))
+    assert await Outbox(after).free(LEASE[1] + timedelta(seconds=1)) == 1
+    assert await statuses(found, hart, claim.message_id) == ["uncertain"]
+    await after.close()
 
 
 class Load:

@@ -104,13 +104,17 @@ class Outbox:
         await self._database.settling(partial(settling.settle, outcomes=outcomes))
 
     async def mark_dot(self, claim: Claim) -> bool:
-        """Note that the final dot comes next; False if the lease has gone."""
+        """
+        Note on disk that the final dot comes next; False if the lease has gone.
+
+        A database that crashed and had forgotten it would let the mail go twice.
+        """
         query = (
             update(recipient)
             .where(recipient.c.id == claim.id, recipient.c.lease == claim.lease)
             .values(dot_sent=True)
         )
-        return await self._database.settling(partial(_change, query=query))
+        return await self._database.accepting(partial(_change, query=query))
 
     async def renew(self, lease: str, until: datetime) -> bool:
         """Keep what is held under a lease for longer."""
