@@ -328,6 +328,7 @@ def test_wherever_it_dies_or_sleeps_nothing_is_lost(
         for name, end in ends.items():
             with subtests.test(name):
                 end.result()
+    assert not [name for name, end in ends.items() if end.exception()]
 
 
 @pytest.mark.parametrize(("kind", "never"), [("sqlite", {"seated"}), ("postgresql", set())])
