@@ -83,8 +83,9 @@ class Service:
         self._stopped = asyncio.Event()
         self._dns = operating.dns(config)
         self._press = Press(Ids(), operating.platform(config), config.texts)
-        set_ = config.ses_configuration_set
-        self._identities = Identities(store, SesIdentities(self._ways.aws), self._dns, set_)
+        self._identities = Identities(
+            store, SesIdentities(self._ways.aws), self._dns, config.ses_configuration_set
+        )
         self._feedback = self._hears()
         self._crew = working.crew(config, database, self._team())
         self.office = self._office(examine)
