@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -26,7 +27,6 @@ import httpx
 from rich.console import Console
 
 from benchmarks.peers import message, wait
-from letterhead.demo.stand import end
 
 _FLUSH = re.compile(r"^\d+ +(?:[\d.]+ )?f(?:data)?sync\(", re.MULTILINE)
 
@@ -67,12 +67,13 @@ def measure(folder: Path, clients: int, count: int) -> tuple[float, float]:
             list(threads.map(Client.hand_in, at_work, itertools.repeat(count // clients)))
         seconds, flushes = time.perf_counter() - began, _flushes(trace) - before
     finally:
-        end(process)
+        os.killpg(process.pid, signal.SIGTERM)  # strace alone would leave it running
+        process.wait()
     handed_in = count // clients * clients
     return flushes / handed_in, handed_in / seconds
 
 
-def _start(settings: Mapping[str, str], trace: Path) -> subprocess.Popen[str]:
+def _start(settings: Mapping[str, str], trace: Path) -> subprocess.Popen[bytes]:
     strace = shutil.which("strace")
     if not strace:
         sys.exit("needs strace: run `make servers` as root on Debian")
@@ -82,7 +83,7 @@ def _start(settings: Mapping[str, str], trace: Path) -> subprocess.Popen[str]:
         env={**os.environ, **settings},  # noqa: TID251
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        text=True,
+        start_new_session=True,
     )
 
 
