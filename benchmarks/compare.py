@@ -16,7 +16,6 @@ import os
 import platform
 import secrets
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,7 +108,7 @@ def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Relay:
         wait(_PATIENCE, lambda: _arrived(on) >= _WARM)
         used, upstream = processes.cpu(on.running.pids), processes.cpu([on.upstream])
         began = time.time()
-        with _watched(on.running.pids) as most:
+        with processes.watched(on.running.pids) as most:
             on.running.submit(count, size)
             wait(_PATIENCE, lambda: _arrived(on) >= _WARM + count)
         last = max(_times(on))
@@ -159,24 +158,6 @@ def _arrived(on: Stage) -> int:
 
 def _times(on: Stage) -> list[float]:
     return [float(line.rpartition(" ")[2]) for line in on.journal.read_text("ascii").splitlines()]
-
-
-@contextmanager
-def _watched(pids: Sequence[int]) -> Iterator[list[float]]:
-    """The most memory that the processes hold meanwhile."""
-    most, over = [processes.memory(pids)], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.5):
-            most[0] = max(most[0], processes.memory(pids))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        thread.join()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ import argparse
 import asyncio
 import json
 import secrets
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -142,24 +141,6 @@ def _message(number: int) -> Message:
     )
 
 
-@contextmanager
-def _watched(pid: int) -> Iterator[list[float]]:
-    """The most memory that a process holds meanwhile."""
-    most, over = [0.0], threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.2):
-            most[0] = max(most[0], processes.memory([pid]))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield most
-    finally:
-        over.set()
-        thread.join()
-
-
 def measure(load: Load) -> Run:
     with TemporaryDirectory(prefix="letterhead-portals-") as name, ExitStack() as ends:
         folder = Path(name)
@@ -175,7 +156,7 @@ def measure(load: Load) -> Run:
         began = time.time()
         service, _ = start_service(installation.settings, folder / "log")
         ends.callback(end, service)
-        with _watched(service.pid) as most:
+        with processes.watched([service.pid]) as most:
             wait(_PATIENCE, lambda: journal.read_bytes().count(b"\n") >= load.count)
         times = sorted(float(line.rpartition(" ")[2]) for line in journal.read_text().splitlines())
         upstream.terminate()

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,6 +38,24 @@ def memory(roots: Iterable[int]) -> float:
             found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text("ascii"))
             total += int(found[1]) if found else 0
     return total / 1024
+
+
+@contextmanager
+def watched(roots: Collection[int], every: float = 0.5) -> Iterator[list[float]]:
+    """The most memory that the trees hold meanwhile, in MB; looked at each so many seconds."""
+    most, over = [memory(roots)], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(every):
+            most[0] = max(most[0], memory(roots))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
 
 
 def _fields(pid: int) -> list[str]:
