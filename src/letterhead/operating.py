@@ -139,8 +139,7 @@ async def rotate_key(config: Config, *, drop_old: bool) -> Rotated:
 async def hand_in(config: Config, slug: str, messages: Sequence[RawMessage]) -> Sequence[str]:
     """Keep messages of a portal, all or none, beside a service that may run; gives their ids."""
     async with opened(config) as (database, store):
-        async with store.look_around() as rows:
-            portal = await portals.find(rows, slug, OPERATOR)
+        portal = await portals.acting(store, slug, OPERATOR)
         committer = Committer(database)
         intake = Intake(committer, lambda _: None, Ids(), platform(config))  # the sweep wakes
         async with committer.at_work():

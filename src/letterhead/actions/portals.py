@@ -21,16 +21,12 @@ async def add(rows: PlatformRows, slug: str, name: str, now: datetime) -> Portal
     return await rows.add_portal(slug, name, now)
 
 
-async def find(rows: PlatformRows, slug: str, asking: Principal) -> Portal:
-    """Find a portal that whoever asks may see; for anybody else there is none."""
-    portal = await rows.portal(slug, lambda number: asking.portal_id in {None, number})
-    if portal is None:
-        raise NotFound(said("There is no such portal."))
-    return portal
-
-
 async def acting(store: Store, slug: str | None, asking: Principal) -> Portal:
-    """The portal in whose name somebody acts: the one that is named, or the one of his key."""
+    """
+    The portal in whose name somebody acts: the one that is named, or the one of his key.
+
+    NotFound for one that whoever asks may not see, as if there were none.
+    """
     found = await store.acting(asking, slug)
     if found is None:
         raise NotFound(said("There is no such portal."))

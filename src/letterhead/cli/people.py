@@ -183,8 +183,8 @@ def key_create(
 
 
 async def _portal(slug: str) -> Portal:
-    async with operating.opened(operating.settings()) as (_, store), store.look_around() as rows:
-        return await portals.find(rows, slug, OPERATOR)
+    async with operating.opened(operating.settings()) as (_, store):
+        return await portals.acting(store, slug, OPERATOR)
 
 
 def _row(portal: Portal) -> dict[str, str]:
