@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import ColumnElement, delete, exists, literal_column, select
+from sqlalchemy import ColumnElement, delete, literal_column, select
 from sqlalchemy.engine import Connection
 
 from letterhead.mail.outcome import Status
@@ -20,16 +21,17 @@ _OPEN = [each.value for each in Status if each.is_open]
 class History:
     """Forgets, a part at a time; fits `delivery.prune.History`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, at_once: int = AT_ONCE) -> None:
         self._database = database
+        self._at_once = at_once
 
     async def forget_bodies(self, before: datetime) -> int:
         """Forget bodies of messages whose last outcome is older; says how many."""
-        return await self._database.settling(_part(_bodies, before))
+        return await self._part(_bodies, before)
 
     async def forget_counts(self, before: datetime) -> int:
         """Forget the counts of older days; says of how many."""
-        return await self._database.settling(_part(tally.forget, before))
+        return await self._database.settling(partial(tally.forget, before=before))
 
     async def add_up(self) -> bool:
         """Add some of what was counted to its days; says whether much is left."""
@@ -37,27 +39,25 @@ class History:
 
     async def forget_messages(self, before: datetime) -> int:
         """Forget messages whose last outcome is older, with all that belongs to them."""
-        return await self._database.settling(_part(_messages, before))
+        return await self._part(_messages, before)
+
+    async def _part(self, forget: Callable[..., int], before: datetime) -> int:
+        work = partial(forget, before=before, at_once=self._at_once)
+        return await self._database.settling(work)
 
 
-def _part(
-    forget: Callable[[Connection, datetime], int], before: datetime
-) -> Callable[[Connection], int]:
-    return lambda writing: forget(writing, before)
-
-
-def _bodies(writing: Connection, before: datetime) -> int:
+def _bodies(writing: Connection, before: datetime, at_once: int) -> int:
     column = body.c.message_id
     found = select(column).where(column < Ids.floor(before), _is_over(column, before))
-    ids = list(writing.scalars(found.order_by(column).limit(AT_ONCE)))
+    ids = list(writing.scalars(found.order_by(column).limit(at_once)))
     writing.execute(delete(body).where(column.in_(ids)))
     return len(ids)
 
 
-def _messages(writing: Connection, before: datetime) -> int:
+def _messages(writing: Connection, before: datetime, at_once: int) -> int:
     column = message.c.id
     found = select(column).where(column < Ids.floor(before), _is_over(column, before))
-    ids = list(writing.scalars(found.order_by(column).limit(AT_ONCE)))
+    ids = list(writing.scalars(found.order_by(column).limit(at_once)))
     for table in (event, recipient, body):
         writing.execute(delete(table).where(table.c.message_id.in_(ids)))
     writing.execute(delete(message).where(column.in_(ids)))
@@ -65,7 +65,13 @@ def _messages(writing: Connection, before: datetime) -> int:
 
 
 def _is_over(message_id: ColumnElement[str], before: datetime) -> ColumnElement[bool]:
-    """Whether nobody waits for a message any more, and its last outcome is older."""
+    """
+    Whether nobody waits for a message any more, and its last outcome is older.
+
+    Each message is asked by itself. PostgreSQL answers a NOT EXISTS, of some messages together, by
+    a look at all recipients from the first one on.
+    """
     waits = recipient.c.status.in_([literal_column(f"'{each}'") for each in _OPEN])
     fresh = recipient.c.settled_at >= before
-    return ~exists().where(recipient.c.message_id == message_id, waits | fresh)
+    query = select(recipient.c.id).where(recipient.c.message_id == message_id, waits | fresh)
+    return query.limit(1).scalar_subquery().is_(None)

@@ -128,8 +128,7 @@ class Outbox:
         found: list[LaneKey] = []
         async with self._database.read() as reading:
             for lane in Lane:
-                due = exists().where(_waits_on(portal.c.id, lane.value, now))
-                query = select(portal.c.id).where(due, ~allowances.used_up(lane, now))
+                query = select(portal.c.id).where(*_may_go(lane, now))
                 found += [(portal_id, lane) for portal_id in await reading.scalars(query)]
             paused = (await reading.execute(_paused(now))).all()
         return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
@@ -140,9 +139,7 @@ class Outbox:
         async with self._database.read() as reading:
             for lane in Lane:
                 ids = [portal_id for portal_id, kind in lanes if kind is lane]
-                due = exists().where(_waits_on(portal.c.id, lane.value, now))
-                query = select(portal.c.id).where(portal.c.id.in_(ids), due)
-                query = query.where(~allowances.used_up(lane, now))
+                query = select(portal.c.id).where(portal.c.id.in_(ids), *_may_go(lane, now))
                 found += [(each, lane) for each in await reading.scalars(query)] if ids else []
         return found
 
@@ -197,6 +194,19 @@ def _paused(now: datetime) -> Select[int, str]:
     columns = connection.c
     rests = columns.due > now
     return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
+
+
+def _may_go(lane: Lane, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """
+    Whether mail of a portal is due on a lane, and the connection allows some.
+
+    Asked is the oldest mail. PostgreSQL answers an EXISTS, of all portals together, by a look at
+    all that waits.
+    """
+    columns = recipient.c
+    mine = (QUEUED, columns.portal_id == portal.c.id, columns.lane == lane.value)
+    oldest = select(func.min(columns.due)).where(*mine).scalar_subquery()
+    return oldest <= now, ~allowances.used_up(lane, now)
 
 
 def _waits_on(portal_id: Any, lane: Any, now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - values, or what stands for them
