@@ -57,7 +57,7 @@ bench: setup ## Measure ourselves beside our peers, some minutes; QUICK=1 for a 
 	.venv/bin/python -m benchmarks.compare $(if $(QUICK),--quick)
 	.venv/bin/python -m benchmarks.submission $(if $(QUICK),--messages 1000 --rounds 1)
 
-bench-growth: setup servers ## Measure what a message costs with 10,000 and with 1,000,000 others
+bench-growth: setup servers ## Measure what a message costs beside 10,000 to 1,000,000 others; some minutes, 10 GB of disk
 	.venv/bin/python -m benchmarks.growth
 
 bench-portals: setup ## Measure many portals with little mail each

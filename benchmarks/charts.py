@@ -1,47 +1,56 @@
-"""Bars in SVG: one chart a case, readable in light and dark."""
+"""Charts of what was compared, in SVG: bars for each case, and how long single messages take."""
 
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
-_WIDTH, _ROW, _LEFT = 760, 30, 270
+from benchmarks.plots import Axes, plot
+from benchmarks.svg import WIDTH, picture
+
+PERCENTILES = (50, 75, 90, 95, 99)  # of what single messages take
+
+_ALONE = {"idle": "alone", "busy": "beside another portal's many"}
+_LEAST = 0.1  # milliseconds: what is less is drawn as so much
+_ROW, _LEFT = 30, 270
 _STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #24292f; }
-.title { font-weight: 600; font-size: 15px; }
 .ours { fill: #2c7be5; } .theirs { fill: #8c959f; }
 .range { stroke: #24292f; stroke-width: 1.5; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3; } .range { stroke: #e6edf3; }
-}
+@media (prefers-color-scheme: dark) { .range { stroke: #e6edf3; } }
 """
 
 
-def draw(results: dict[str, Any], folder: Path) -> None:
-    """Write `NAME.svg` for each case that was measured."""
-    for name, case in results["cases"].items():
+def draw(cases: dict[str, Any], folder: Path) -> None:
+    """Write `NAME.svg` for each case that was measured, and `latency.svg`."""
+    for name, case in cases.items():
         if case["peers"]:
-            (folder / f"{name}.svg").write_text(_chart(case, results["rounds"]), "utf-8")
+            (folder / f"{name}.svg").write_text(_chart(case), "utf-8")
+    if lines := dict(_waits(cases)):
+        axes = Axes(
+            title="A single message, from the answer 202 to the upstream's journal",
+            across="percentile",
+            steps=[str(each) for each in PERCENTILES],
+            up="ms",
+            by_powers=True,
+        )
+        (folder / "latency.svg").write_text(plot(axes, lines), "utf-8")
 
 
-def _chart(case: dict[str, Any], rounds: int) -> str:
+def _waits(cases: dict[str, Any]) -> Iterator[tuple[str, list[float]]]:
+    names = [f"from_answer_p{each}" for each in PERCENTILES]
+    for case, how in _ALONE.items():
+        for peer, figures in cases.get(case, {"peers": {}})["peers"].items():
+            if figures.keys() >= set(names):
+                yield f"{peer}, {how}", [max(figures[each]["median"], _LEAST) for each in names]
+
+
+def _chart(case: dict[str, Any]) -> str:
     rows = {peer: summary[case["figure"]] for peer, summary in case["peers"].items()}
-    scale = (_WIDTH - _LEFT - 110) / max(each["most"] for each in rows.values())
+    scale = (WIDTH - _LEFT - 110) / max(each["most"] for each in rows.values())
     height = 50 + _ROW * len(rows)
-    title = f"{case['title']} ({case['unit']}, medians of {rounds}; lines: least to most)"
+    title = f"{case['title']} ({case['unit']}, medians of {case['rounds']}; lines: least to most)"
     bars = [_bar(at, peer, found, scale) for at, (peer, found) in enumerate(rows.items())]
-    return "\n".join(
-        [
-            (
-                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
-                f' role="img" aria-label="{escape(title)}">'
-            ),
-            f"<style>{_STYLE}</style>",
-            f'<text class="title" x="8" y="22">{escape(title)}</text>',
-            *bars,
-            "</svg>",
-            "",
-        ]
-    )
+    return picture(title, height, _STYLE, bars)
 
 
 def _bar(at: int, peer: str, found: dict[str, float], scale: float) -> str:

@@ -7,27 +7,26 @@ Letterhead beside its peers, in one run: interleaved, medians.
 
 Everybody delivers 5 KB messages to the same upstream (STARTTLS, AUTH, PIPELINING, CHUNKING) over
 20 connections at most. What is measured stands in docs/benchmarks.md; the results go into
-docs/benchmarks/ as JSON and SVG.
+docs/benchmarks/ as JSON and SVG. Cases that a run leaves out stay there as they were.
 """
 
 import argparse
 import json
-import os
-import platform
 import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import charts, processes
+from benchmarks import charts, machine, processes
 from benchmarks.peer import SIZE, Running, Upstream
 from benchmarks.peers import (
     EVERYBODY,
@@ -51,6 +50,7 @@ _PATIENCE = 600.0  # seconds for one run
 _WARM = 40  # messages before the clock starts
 
 console = Console(highlight=False)
+Figures = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,6 @@ class Relay:
     cpu_ms: float  # of all processes of the peer, a message
     upstream_share: float  # of all CPU that was used, by the upstream
     memory_mb: float  # of all processes of the peer, at most
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """How long single messages took, in milliseconds."""
-
-    from_request_p50: float
-    from_request_p99: float
-    from_answer_p50: float
-    from_answer_p99: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +91,7 @@ def stage(peer: Peer, *options: str) -> Iterator[Stage]:
             end(process)
 
 
-def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Relay:
+def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Figures:
     """Hand in so many messages as fast as they are taken; until the last has arrived."""
     with stage(peer, *options) as on:
         on.running.submit(_WARM, SIZE)
@@ -114,11 +104,16 @@ def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Relay:
         last = max(_times(on))
         theirs = processes.cpu(on.running.pids) - used
         its = processes.cpu([on.upstream]) - upstream
-    return Relay(count / (last - began), 1000 * theirs / count, its / (its + theirs), most[0])
+    rate, share = count / (last - began), its / (its + theirs)
+    return asdict(Relay(rate, 1000 * theirs / count, share, most[0]))
 
 
-def singles(peer: Peer, count: int, *, draining: int = 0) -> Wait:
-    """Hand in one message after the other, while another portal drains so many."""
+def singles(peer: Peer, count: int, *, draining: int = 0) -> Figures:
+    """
+    Hand in one message after the other, while another portal drains so many.
+
+    Gives the milliseconds from request and answer to the upstream's journal, by percentiles.
+    """
     with stage(peer) as on:
         http = on.running.http
         assert http is not None
@@ -139,7 +134,7 @@ def singles(peer: Peer, count: int, *, draining: int = 0) -> Wait:
         first = arrivals(on.journal).first
     requests = [1000 * (first[name] - began) for name, (began, _) in asked.items()]
     answers = [1000 * max(first[name] - at, 0.0) for name, (_, at) in asked.items()]
-    return Wait(*_percentiles(requests), *_percentiles(answers))
+    return _percentiles("from_request", requests) | _percentiles("from_answer", answers)
 
 
 def _one(http: httpx.Client, number: int) -> str:
@@ -147,9 +142,9 @@ def _one(http: httpx.Client, number: int) -> str:
     return str(answer.raise_for_status().json()["id"])
 
 
-def _percentiles(values: Sequence[float]) -> tuple[float, float]:
+def _percentiles(name: str, values: Sequence[float]) -> dict[str, float]:
     cuts = statistics.quantiles(values, n=100, method="inclusive")
-    return cuts[49], cuts[98]
+    return {f"{name}_p{each}": cuts[each - 1] for each in charts.PERCENTILES}
 
 
 def _arrived(on: Stage) -> int:
@@ -167,7 +162,7 @@ class Case:
     title: str
     unit: str
     peers: Sequence[Peer]
-    run: Callable[[Peer], Relay | Wait]
+    run: Callable[[Peer], Figures]
     figure: str  # which field the chart shows
 
 
@@ -229,11 +224,11 @@ def cases(count: int) -> dict[str, Case]:
     }
 
 
-def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[str, object]:
+def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[str, Any]:
     """Every case of everybody, in turns; what cannot be measured says why."""
-    results: dict[str, dict[str, list[Relay | Wait]]] = {name: {} for name in found}
+    results: dict[str, dict[str, list[Figures]]] = {name: {} for name in found}
     left_out: dict[str, str] = {}
-    machine = _machine()
+    where = machine.described()
     for number in range(rounds):
         for name, case in found.items():
             for peer in case.peers:
@@ -250,62 +245,70 @@ def measure(found: dict[str, Case], rounds: int, only: Sequence[str]) -> dict[st
                     console.print("failed")
                 else:
                     results[name].setdefault(peer.name, []).append(one)
-                    console.print(f"{getattr(one, case.figure):,.1f} {case.unit}")
+                    console.print(f"{one[case.figure]:,.1f} {case.unit}")
     return {
-        "machine": machine,
-        "rounds": rounds,
-        "left_out": left_out,
-        "cases": {
-            name: {
-                "title": case.title,
-                "unit": case.unit,
-                "figure": case.figure,
-                "peers": {peer: _summary(runs) for peer, runs in results[name].items()},
-            }
-            for name, case in found.items()
-        },
+        name: {
+            "title": case.title,
+            "unit": case.unit,
+            "figure": case.figure,
+            "machine": where,
+            "rounds": rounds,
+            "left_out": {
+                each.name: left_out[each.name] for each in case.peers if each.name in left_out
+            },
+            "peers": {peer: _summary(runs) for peer, runs in results[name].items()},
+        }
+        for name, case in found.items()
     }
 
 
-def _summary(runs: Sequence[Relay | Wait]) -> dict[str, dict[str, float]]:
+def _summary(runs: Sequence[Figures]) -> dict[str, dict[str, float]]:
     """Of each figure the median, the least and the most."""
-    rows = [asdict(each) for each in runs]
     return {
         figure: {
-            "median": round(statistics.median(row[figure] for row in rows), 3),
-            "least": round(min(row[figure] for row in rows), 3),
-            "most": round(max(row[figure] for row in rows), 3),
+            "median": round(statistics.median(run[figure] for run in runs), 3),
+            "least": round(min(run[figure] for run in runs), 3),
+            "most": round(max(run[figure] for run in runs), 3),
         }
-        for figure in rows[0]
+        for figure in runs[0]
     }
 
 
-def _machine() -> dict[str, object]:
-    return {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "load_before": os.getloadavg()[0],
-        "at": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-    }
-
-
-def show(results: dict[str, object]) -> None:
+def show(results: Mapping[str, Any]) -> None:
     """Print a table a case."""
-    found: dict[str, dict[str, dict[str, dict[str, dict[str, float]]]]] = results["cases"]  # type: ignore[assignment]
-    for case in found.values():
-        if not case["peers"]:
-            continue
-        figures = next(iter(case["peers"].values()))
-        table = Table(title=f"{case['title']}, medians of {results['rounds']}")
-        table.add_column("who")
-        for figure in figures:
-            table.add_column(figure.replace("_", " "), justify="right")
-        for peer, summary in case["peers"].items():
-            table.add_row(peer, *(f"{summary[each]['median']:,.2f}" for each in figures))
-        console.print(table)
-    for peer, why in results["left_out"].items():  # type: ignore[attr-defined]
-        console.print(f"not measured: {peer}: {why}")
+    for case in results.values():
+        for peer, why in case["left_out"].items():
+            console.print(f"not measured: {peer}: {why}")
+        if case["peers"]:
+            console.print(_table(case))
+
+
+def _table(case: Mapping[str, Any]) -> Table:
+    """The medians; a row for each peer, and a column for each figure."""
+    figures = next(iter(case["peers"].values()))
+    rows = [
+        [peer, *(f"{summary[each]['median']:,.2f}" for each in figures)]
+        for peer, summary in case["peers"].items()
+    ]
+    rows.insert(0, ["who", *(each.replace("_", " ") for each in figures)])
+    if len(figures) > len(rows):  # else it is too wide
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    table = Table(title=f"{case['title']}, medians of {case['rounds']}")
+    for at, name in enumerate(rows[0]):
+        table.add_column(name, justify="right" if at else "left")
+    for row in rows[1:]:
+        table.add_row(*row)
+    return table
+
+
+def keep(results: Mapping[str, Any], count: int, out: Path) -> None:
+    """Write the cases down, and draw them; those that were not measured stay as they were."""
+    out.mkdir(exist_ok=True)
+    file = out / "results.json"
+    before = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    found = before | {name: {"messages": count, **case} for name, case in results.items()}
+    file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    charts.draw(found, out)
 
 
 def main() -> None:
@@ -326,10 +329,7 @@ def main() -> None:
     show(results)
     if asked.quick:
         return
-    asked.out.mkdir(exist_ok=True)
-    text = json.dumps({"messages": count, **results}, indent=1)
-    (asked.out / "results.json").write_text(text + "\n", "utf-8")
-    charts.draw(results, asked.out)
+    keep(results, count, asked.out)
     console.print(f"written to {asked.out}/")
 
 
