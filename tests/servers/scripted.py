@@ -68,6 +68,7 @@ class Scripted:
         # Little room: what is not read is still on the wire; the system would keep 32 MB.
         listening = socket.create_server(("127.0.0.1", 0))
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does not see TCP
         server = await asyncio.start_server(
             self._session, sock=listening, ssl=self.tls if self.implicit else None
         )
@@ -137,7 +138,8 @@ class _Session:
 
     async def _sign_in(self, line: str) -> None:
         if line.upper().startswith("AUTH LOGIN") and "AUTH" not in self._script.answers:
-            for question in (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n"):
+            questions = (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n")
+            for question in questions[line.count(" ") - 1 :]:  # the login may come at once
                 await self._write(question)
                 await self._line()
         await self._answer("AUTH")
@@ -149,11 +151,19 @@ class _Session:
         if found := re.search(r"(?:FROM|TO):<([^>]*)>", line, re.IGNORECASE):
             self._path[verb] = found[1]
         await self._answer(verb)
-        if verb == "STARTTLS" and self._script.tls and "STARTTLS" not in self._script.answers:
-            await self._writer.start_tls(self._script.tls)
-            self._encrypted = True
+        if verb == "STARTTLS" and self._script.tls and self._reply(verb).startswith(b"220"):
+            await self._encrypt(self._script.tls)
         if verb == "QUIT":
             raise _Over
+
+    async def _encrypt(self, tls: ssl.SSLContext) -> None:
+        plain = self._writer.transport
+        try:
+            await self._writer.start_tls(tls)
+        except AttributeError:  # asyncio's: it has no transport where the other has hung up
+            self._writer._transport = plain  # type: ignore[attr-defined]
+            raise _Over from None
+        self._encrypted = True
 
     async def _data(self) -> None:
         await self._answer("DATA")
@@ -172,7 +182,7 @@ class _Session:
         await self._end_of(content, "BDAT" if "BDAT" in self._answers else "dot")
 
     async def _end_of(self, content: bytes, step: str) -> None:
-        if self._reply(step).startswith((b"250", b"<")):
+        if self._reply(step).startswith((b"2", b"<")):
             taken = Taken(self._path["MAIL"], self._path["RCPT"], content)
             self._script.taken.append(taken)
         await self._answer(step)
@@ -242,7 +252,7 @@ def running(script: Scripted) -> Iterator[Scripted]:
     try:
         server = asyncio.run_coroutine_threadsafe(script.listen(), loop).result(20)
         yield script
-        asyncio.run_coroutine_threadsafe(_end(script, server), loop).result(20)
+        asyncio.run_coroutine_threadsafe(end(script, server), loop).result(20)
     finally:
         asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(20)
         loop.call_soon_threadsafe(loop.stop)
@@ -250,7 +260,8 @@ def running(script: Scripted) -> Iterator[Scripted]:
         loop.close()
 
 
-async def _end(script: Scripted, server: asyncio.Server) -> None:
+async def end(script: Scripted, server: asyncio.Server) -> None:
+    """Listen no more, and hang up on everybody."""
     server.close()
     for each in [*script.sessions]:
         each.transport.abort()
