@@ -81,6 +81,7 @@ class Service:
         self._lanes = working.lanes(database, now)
         self._announce = announce
         self._stopped = asyncio.Event()
+        self._works = False
         self._dns = operating.dns(config)
         self._press = Press(Ids(), operating.platform(config), config.texts)
         self._identities = Identities(
@@ -137,6 +138,7 @@ class Service:
                 route=config.default_route,
                 folder=config.data_dir / "captured",
                 data=config.data_dir,
+                works=lambda: self._works,
                 swept=lambda: crew.sweep.last,
                 examine=examine,
             ),
@@ -168,6 +170,7 @@ class Service:
                 await rows.keep_platform_key(self._config.bootstrap_key, now())
         if not part.lanes_at_once:
             return
+        self._works = True
         self._fresh.open()
         # Where nobody else can be at work, every lease is a dead worker's.
         while not self._database.shared and await self._outbox.free(now(), everything=True):

@@ -10,6 +10,7 @@ import pytest
 from letterhead.mail.providers import PROVIDERS
 from tests.conftest import open_folder
 from tests.forms import message
+from tests.journeys.pages.people import Person
 from tests.plant import BATCH, Plant
 from tests.running import Platform, Portal
 from tests.servers import postgresql
@@ -157,3 +158,15 @@ def test_nobody_makes_a_key_of_their_own_beside_others(plant: Plant, tmp_path: P
         refused = Done(tmp_path / "elsewhere", command, **settings)
         assert (refused.code, refused.err.count("\n")) == (1, 1)
         assert "LETTERHEAD_SECRET_KEYS" in refused.err
+
+
+def test_health_says_who_works_where_this_process_does_not(plant: Plant) -> None:
+    link = plant.web.command("user", "add", "op@desk.test", "--role", "operator")
+    person = Person(plant.web)
+    person.choose(f"/password?token={link.partition('token=')[2].strip()}")
+
+    shown = person.http.get("/health").text
+    person.http.close()
+
+    assert "Last sweep of this process" not in shown
+    assert "Not this process, but those of letterhead work." in shown

@@ -85,8 +85,10 @@ class Scripted:
         finally:
             self.sessions.discard(writer)
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(1):  # TLS would wait for 30 s where nobody answers
+                    await writer.wait_closed()
+            writer.transport.abort()
 
 
 class _Over(Exception):

@@ -191,7 +191,7 @@ async def test_where_it_was_everybody_is_told_and_its_rows_go(
         await keep(here.store, hart, letter_of(hart, Ids()))
     assert await here.store.recognise(key.reveal(), NOW)
     assert await there.store.recognise(key.reveal(), NOW) == Principal(
-        hart.id, frozenset(), asking.key_id, None
+        hart.id, frozenset(), asking.key_id, None, asking.name
     )
     leaving = Leaving(here.database)
     assert [await leaving.remove(hart.id, LATER + 2 * GRACE) for _ in range(2)] == [1, 0]

@@ -9,6 +9,7 @@ from letterhead.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from letterhead.mail import message as rules
 from letterhead.mail import mime
 from letterhead.mail.address import Mailbox
+from letterhead.mail.change import Change, Differences
 from letterhead.mail.letter import Addressee, KeyReused, LaneKey, Letter, Receipt
 from letterhead.mail.message import Message, MessageClass, OnUncertain
 from letterhead.mail.outcome import Status
@@ -19,7 +20,7 @@ from letterhead.mail.said import said
 from letterhead.mail.sender import Platform, header_id
 from letterhead.store.committer import Committer
 from letterhead.store.messages import Found
-from letterhead.store.store import Desk
+from letterhead.store.store import Desk, Store
 
 LARGE = 256 * 1024  # bytes from which on a message is made or read off the event loop
 _BREATH = 25  # messages of a batch after which others have their turn
@@ -192,14 +193,34 @@ async def content(desk: Desk, message_id: str) -> bytes:
     return found
 
 
-async def repeatable(desk: Desk, message_id: str, *, by_platform: bool) -> tuple[Found, bytes]:
-    """A message that may be sent again, and its bytes."""
-    found = await get(desk, message_id)
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Which message is to be sent again, and who wants it."""
+
+    message_id: str
+    by: str
+    by_platform: bool
+
+
+async def send_again(
+    store: Store, intake: Intake, portal: Portal, wanted: Repetition, *, now: datetime
+) -> Receipt:
+    """Send a message once more, and note in the history who wanted it."""
+    async with store.look(portal) as desk:
+        found, content = await _repeatable(desk, wanted)
+    kept = await intake.send_again(portal, found, content, now)
+    async with store.portal(portal, by=wanted.by) as desk:
+        await desk.changes.note(Change.SENT_AGAIN, now, {"message": [found.message.id, kept.id]})
+    return kept
+
+
+async def _repeatable(desk: Desk, wanted: Repetition) -> tuple[Found, bytes]:
+    found = await get(desk, wanted.message_id)
     kind = found.message.message_class
-    demand_class(MessageClass(kind), by_platform=by_platform)
+    demand_class(MessageClass(kind), by_platform=wanted.by_platform)
     if kind == MessageClass.TEST.value:
         raise Conflict(said("A test mail is not sent again: send another test."))
-    return found, await content(desk, message_id)
+    return found, await content(desk, wanted.message_id)
 
 
 async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:
@@ -207,6 +228,7 @@ async def cancel(desk: Desk, message_id: str, now: datetime) -> Found:
     await get(desk, message_id)
     if not await desk.messages.cancel(message_id, now):
         raise Conflict(said("Nothing of this message waits any more."))
+    await desk.changes.note(Change.CANCELLED, now, {"message": [None, message_id]})
     return await get(desk, message_id)
 
 
@@ -221,6 +243,11 @@ async def resolve(
         )
     if not await desk.messages.resolve(message_id, recipient_id, status, now):
         raise Conflict(said("This recipient is not uncertain."))
+    details: Differences = {
+        "message": [None, message_id],
+        "status": [Status.UNCERTAIN.value, status.value],
+    }
+    await desk.changes.note(Change.RESOLVED, now, details)
     return await get(desk, message_id)
 
 

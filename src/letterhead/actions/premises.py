@@ -39,6 +39,7 @@ class Premises:
     route: Server | SesRoute | None  # of the platform; None keeps mail in a folder
     folder: Path  # that folder
     data: Path
+    works: Callable[[], bool]  # whether this process sends, or only others do
     swept: Callable[[], datetime | None]  # when what is due was last looked for here
     examine: Examine
 
@@ -60,7 +61,8 @@ class Health:
     waiting: Waiting | None  # None where the database does not answer
     free: int  # bytes of the disk under the data
     size: int
-    swept: datetime | None  # None where this process does not deliver, or has just begun
+    works: bool  # whether this process sends
+    swept: datetime | None  # None where it does not, or has just begun
 
 
 async def platform(store: Store, premises: Premises) -> Platform:
@@ -81,4 +83,4 @@ async def health(store: Store, premises: Premises, now: datetime) -> Health:
     except LetterheadError as error:
         problems = [str(error)]
     disk = await asyncio.to_thread(shutil.disk_usage, premises.data)
-    return Health(problems, waiting, disk.free, disk.total, premises.swept())
+    return Health(problems, waiting, disk.free, disk.total, premises.works(), premises.swept())

@@ -35,6 +35,13 @@ async def principal(request: Request) -> Principal:
     found = await asked.store.recognise(shown.strip(), asked.clock())
     if found is None:
         raise Unauthorized("This key is not known, or it was revoked.")
+    request.state.by = found.known_as
+    return found
+
+
+async def by(request: Request) -> str:
+    """Who the history says it was; stands behind the policy, which finds it out."""
+    found: str = request.state.by
     return found
 
 
@@ -115,3 +122,4 @@ def _policies(route: APIRoute) -> list[Any]:
 
 
 OfficeOf = Annotated[Office, Depends(office)]
+By = Annotated[str, Depends(by)]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from letterhead.actions import held, settings
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, named_portal
+from letterhead.api.access import By, OfficeOf, named_portal
 from letterhead.api.body import Body, read_if_any, read_strictly
 from letterhead.api.openapi import takes
 from letterhead.api.settings import went_live
@@ -55,37 +55,37 @@ async def find(
 
 
 @router.post("/held/release", openapi_extra=takes(PartBody))
-async def release(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def release(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Try the connection with held mail, all of it or the oldest; the rest is kept back."""
     limit = await _limit(request)
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         released = await held.release(desk, limit, office.clock())
     office.wake((portal.id, Lane.LIVE))
     return {"released": released}
 
 
 @router.post("/held/discard", openapi_extra=takes(PartBody))
-async def discard(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def discard(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Cancel held mail, all of it or the oldest."""
     limit = await _limit(request)
-    return {"discarded": await held.discard(office.store, portal, limit, office.clock())}
+    return {"discarded": await held.discard(office.store, portal, limit, office.clock(), by=by)}
 
 
 @router.put("/email-settings/fallback", openapi_extra=takes(FallbackBody))
-async def fall_back(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def fall_back(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Let mail take the platform's route while the connection is paused, or hold it."""
     body = await read_strictly(request, FallbackBody)
     if body.enabled is None:
         raise Invalid([Problem("enabled", "required", "Send true or false.")])
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.fall_back(desk, office.clock(), enabled=body.enabled)
     return await went_live(office, portal)
 
 
 @router.post("/email-settings/resume")
-async def resume(office: OfficeOf, portal: Changed) -> show.Json:
+async def resume(office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Let a held connection try again at once: with one mail, and with all if that goes well."""
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.resume(desk, office.clock())
     return await went_live(office, portal)
 

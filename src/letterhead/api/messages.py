@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from letterhead.actions import messages
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, acting, acting_portal, allow
+from letterhead.api.access import By, OfficeOf, acting, acting_portal, allow
 from letterhead.api.body import Body, read
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
@@ -89,9 +89,9 @@ async def body(
 
 
 @router.post("/{message_id}/cancel")
-async def cancel(office: OfficeOf, portal: Sender, message_id: str) -> show.Json:
+async def cancel(office: OfficeOf, portal: Sender, message_id: str, by: By) -> show.Json:
     """Cancel every recipient that is not being sent yet."""
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         found = await messages.cancel(desk, message_id, office.clock())
         return show.message(found, held=await _holds(desk))
 
@@ -102,15 +102,17 @@ async def send_again(
 ) -> show.Json:
     """Send a message once more, to those who did not get it, or to all if everybody did."""
     portal = await acting(request, asking)
-    async with office.store.look(portal) as desk:
-        by_platform = asking.is_platform
-        found, content = await messages.repeatable(desk, message_id, by_platform=by_platform)
-    kept = await office.intake.send_again(portal, found, content, office.clock())
-    return show.receipt(kept)
+    wanted = messages.Repetition(message_id, asking.known_as, asking.is_platform)
+    now = office.clock()
+    return show.receipt(
+        await messages.send_again(office.store, office.intake, portal, wanted, now=now)
+    )
 
 
 @router.post("/{message_id}/resolve", openapi_extra=takes(ResolveBody))
-async def resolve(request: Request, office: OfficeOf, portal: Sender, message_id: str) -> show.Json:
+async def resolve(
+    request: Request, office: OfficeOf, portal: Sender, message_id: str, *, by: By
+) -> show.Json:
     """Decide what became of an uncertain recipient."""
     body, problems = await read(request, ResolveBody)
     if body.as_ not in _RESOLUTIONS:
@@ -118,7 +120,7 @@ async def resolve(request: Request, office: OfficeOf, portal: Sender, message_id
     if problems:
         raise Invalid(problems)
     status = _RESOLUTIONS[body.as_]
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         now = office.clock()
         found = await messages.resolve(desk, message_id, body.recipient, status, now=now)
         shown = show.message(found, held=await _holds(desk))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from letterhead.actions import people, portals
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, allow, named_portal
+from letterhead.api.access import By, OfficeOf, allow, named_portal
 from letterhead.api.body import Body, merged, read, read_strictly
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
@@ -88,13 +88,14 @@ async def submission(
     request: Request,
     office: OfficeOf,
     portal: Annotated[Portal, Depends(named_portal(Scope.SETTINGS))],
+    by: By,
 ) -> show.Json:
     """Refuse mail that comes by SMTP from an address not the portal's, or replace its From."""
     body = await read_strictly(request, SubmissionBody)
     if body.refuses_foreign_from is None:
         raise Invalid([Problem("refuses_foreign_from", "required", "Send true or false.")])
     refuses = body.refuses_foreign_from
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await portals.refuse_foreign_from(desk, office.clock(), refuses=refuses)
     return show.portal(replace(portal, refuses_foreign_from=refuses))
 
@@ -104,13 +105,14 @@ async def issue_key(
     request: Request,
     office: OfficeOf,
     portal: Annotated[Portal, Depends(named_portal(None))],
+    by: By,
 ) -> show.Json:
     """Issue a key for a portal. It is shown this once."""
     body, problems = await read(request, KeyBody)
     scopes, unknown = _scopes(body.scopes)
     if problems := merged(problems, [*name_problems(body.name), *unknown]):
         raise Invalid(problems)
-    async with office.store.platform() as rows:
+    async with office.store.platform(by=by) as rows:
         key = await portals.issue_key(rows, portal, body.name, scopes, now=office.clock())
     return {
         "key": key.reveal(),
@@ -141,15 +143,16 @@ async def revoke_key(
     office: OfficeOf,
     portal: Annotated[Portal, Depends(named_portal(None))],
     key_id: Annotated[int, Path(ge=1, lt=1 << 31)],
+    by: By,
 ) -> None:
     """Revoke a key: from now on it opens nothing."""
-    async with office.store.platform() as rows:
+    async with office.store.platform(by=by) as rows:
         await portals.revoke_key(rows, portal, key_id, office.clock())
 
 
 @router.get("/portals/{slug}/export")
 async def export(
-    office: OfficeOf, portal: Annotated[Portal, Depends(named_portal(None))]
+    office: OfficeOf, portal: Annotated[Portal, Depends(named_portal(None))], by: By
 ) -> Response:
     """
     Everything that is kept of a portal, as lines of JSON: each names its `table`.
@@ -157,7 +160,7 @@ async def export(
     Settings, people, keys, suppressions, history, counts, messages, recipients and events.
     Passwords, what opens something, and bodies stay here.
     """
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await portals.export(desk, office.clock())
     return StreamingResponse(office.store.rows_of(portal), media_type="application/x-ndjson")
 
@@ -166,6 +169,7 @@ async def export(
 async def delete(
     office: OfficeOf,
     portal: Annotated[Portal, Depends(named_portal(None))],
+    by: By,
     waiting: Annotated[Literal["discard"] | None, Query()] = None,
 ) -> show.Json:
     """
@@ -174,8 +178,8 @@ async def delete(
     While mail waits: 409, unless `waiting=discard` says that it is never to be sent.
     """
     now, discards = office.clock(), waiting is not None
-    async with office.store.portal(portal) as desk:
-        gone = await portals.delete(desk, now, by="API", discards=discards)
+    async with office.store.portal(portal, by=by) as desk:
+        gone = await portals.delete(desk, now, by=by, discards=discards)
     return {"slug": portal.slug, "discarded": gone}
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from letterhead.actions import settings
 from letterhead.actions.office import Office
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, named_portal
+from letterhead.api.access import By, OfficeOf, named_portal
 from letterhead.api.body import Body, Text, demand_type, octets, parse, read_strictly
 from letterhead.api.codes import CodeBody, demand_right
 from letterhead.api.openapi import takes
@@ -112,18 +112,18 @@ async def look(office: OfficeOf, portal: Seen) -> show.Json:
 
 
 @router.put("", openapi_extra=takes(SmtpBody, SesBody, DefaultBody))
-async def save(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def save(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Save the next version; what sends now goes on sending."""
     demand_type(request, "application/json")
     raw = await octets(request)
     named, problems = parse(raw, TypeBody)
     match named.type:
         case Type.SMTP.value:
-            await _save_smtp(office, portal, raw)
+            await _save_smtp(office, portal, raw, by)
         case Type.SES.value:
-            await _save_ses(office, portal, raw)
+            await _save_ses(office, portal, raw, by)
         case Type.DEFAULT.value:
-            await _save_default(office, portal, raw)
+            await _save_default(office, portal, raw, by)
         case _:
             raise Invalid(problems or [Problem("type", "unknown", "Choose default, ses or smtp.")])
     return await overview(office, portal)
@@ -139,30 +139,30 @@ async def test(request: Request, office: OfficeOf, portal: Changed) -> show.Json
 
 
 @router.post("/confirm", openapi_extra=takes(CodeBody))
-async def confirm(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def confirm(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Enter the code of the test mail: it proves that the mail arrived."""
     body = await read_strictly(request, CodeBody)
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         left = await settings.confirm(desk, body.code.strip(), office.store.vault, office.clock())
     demand_right(left, "test mail")
     return await overview(office, portal)
 
 
 @router.post("/switch-on")
-async def switch_on(office: OfficeOf, portal: Changed) -> show.Json:
+async def switch_on(office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Let the next version send from now on, if the gate is open."""
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.switch_on(desk, office.clock())
     return await went_live(office, portal)
 
 
 @router.post("/switch-back", openapi_extra=takes(BackBody))
-async def switch_back(request: Request, office: OfficeOf, portal: Changed) -> show.Json:
+async def switch_back(request: Request, office: OfficeOf, portal: Changed, by: By) -> show.Json:
     """Let a version send again that was live before, or the platform's route."""
     body = await read_strictly(request, BackBody)
     if (body.version is None) is (body.type is None) or body.type not in {None, "default"}:
         raise Invalid([Problem("version", "required", 'Send a version, or {"type": "default"}.')])
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.switch_back(desk, body.version, office.clock())
     return await went_live(office, portal)
 
@@ -180,14 +180,14 @@ async def went_live(office: Office, portal: Portal) -> show.Json:
     return await overview(office, portal)
 
 
-async def _save_default(office: Office, portal: Portal, raw: bytes) -> None:
+async def _save_default(office: Office, portal: Portal, raw: bytes, by: str) -> None:
     body, problems = parse(raw, DefaultBody)
     draft = DefaultSettings(from_name=body.from_name, reply_to=body.reply_to, copy_to=body.copy_to)
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.save_default(desk, draft, office.clock(), unread=problems)
 
 
-async def _save_smtp(office: Office, portal: Portal, raw: bytes) -> None:
+async def _save_smtp(office: Office, portal: Portal, raw: bytes, by: str) -> None:
     body, problems = parse(raw, SmtpBody)
     draft = SmtpSettings(
         provider=body.provider,
@@ -201,16 +201,16 @@ async def _save_smtp(office: Office, portal: Portal, raw: bytes) -> None:
         window=body.window,
     )
     edit = settings.SmtpEdit(draft, _edit(body, "password"), problems)
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.save_smtp(desk, edit, office.clock(), ports=office.ports)
 
 
-async def _save_ses(office: Office, portal: Portal, raw: bytes) -> None:
+async def _save_ses(office: Office, portal: Portal, raw: bytes, by: str) -> None:
     body, problems = parse(raw, SesBody)
     draft = SesSettings(**body.model_dump(exclude={"type", "secret_access_key"}))
     edit = settings.SesEdit(draft, _edit(body, "secret_access_key"), problems)
     regions = office.regions()
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await settings.save_ses(desk, edit, office.clock(), regions=regions)
 
 

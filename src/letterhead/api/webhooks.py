@@ -7,7 +7,7 @@ from pydantic import Field
 
 from letterhead.actions import webhooks
 from letterhead.api import show
-from letterhead.api.access import OfficeOf, acting_portal
+from letterhead.api.access import By, OfficeOf, acting_portal
 from letterhead.api.body import Body, merged, read
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid
@@ -36,14 +36,14 @@ async def find(office: OfficeOf, portal: Reader) -> show.Json:
 
 
 @router.post("", status_code=201, openapi_extra=takes(WebhookBody))
-async def add(request: Request, office: OfficeOf, portal: Owner) -> show.Json:
+async def add(request: Request, office: OfficeOf, portal: Owner, by: By) -> show.Json:
     """Add a webhook. Calls are signed with its secret, which is shown this once."""
     body, problems = await read(request, WebhookBody)
     url, more = checked(body.url, body.events, office.ports)
     if problems := merged(problems, more):
         raise Invalid(problems)
     kinds = list(dict.fromkeys(body.events))
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         number, secret = await webhooks.add(desk, url, kinds, office.clock())
         added = next(each for each in await desk.webhooks.find() if each.id == number)
     return {**show.webhook(added), "secret": secret.reveal()}
@@ -51,8 +51,8 @@ async def add(request: Request, office: OfficeOf, portal: Owner) -> show.Json:
 
 @router.delete("/{webhook_id}", status_code=204)
 async def remove(
-    office: OfficeOf, portal: Owner, webhook_id: Annotated[int, Path(ge=1, lt=1 << 31)]
+    office: OfficeOf, portal: Owner, webhook_id: Annotated[int, Path(ge=1, lt=1 << 31)], by: By
 ) -> None:
     """Remove a webhook; what it was still to be told is forgotten."""
-    async with office.store.portal(portal) as desk:
+    async with office.store.portal(portal, by=by) as desk:
         await webhooks.remove(desk, webhook_id, office.clock())

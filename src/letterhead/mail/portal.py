@@ -65,13 +65,19 @@ class Principal:
     """
     Who asks: the platform (`portal_id` is None), or a portal with the scopes of its key.
 
-    `key_id` and `last_used` are those of the key that was shown, where there was one.
+    `key_id`, `last_used` and `name` are those of the key that was shown, where there was one.
     """
 
     portal_id: int | None
     scopes: frozenset[Scope]
     key_id: int | None = None
     last_used: datetime | None = None
+    name: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """Who it was, for the history."""
+        return f"API: {self.name}" if self.name else "API"
 
     @property
     def is_platform(self) -> bool:

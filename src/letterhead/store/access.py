@@ -30,7 +30,8 @@ def principal(reading: Connection, shown: str) -> Principal | None:
     row = reading.execute(_KEY, {"_digest": digest(shown)}).first()
     if row is None:
         return None
-    return Principal(row.portal_id, frozenset(map(Scope, row.scopes)), row.id, row.last_used_at)
+    scopes = frozenset(map(Scope, row.scopes))
+    return Principal(row.portal_id, scopes, row.id, row.last_used_at, row.name)
 
 
 def by_slug(reading: Connection, slug: str, sees: Callable[[int], bool]) -> Portal | None:

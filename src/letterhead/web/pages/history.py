@@ -27,6 +27,8 @@ FIELDS = {
     "window": said("Messages at once over a connection"),
     "key": said("Key"),
     "mails": said("Mails"),
+    "message": said("Message"),
+    "status": said("Status"),
 }
 
 

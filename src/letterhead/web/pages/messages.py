@@ -126,7 +126,7 @@ def _pages(search: Search, found: Sequence[Found]) -> Mapping[str, object]:
 
 
 async def _cancel(asked: Asked) -> str:
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         return _id(await messages.cancel(desk, _named(asked), asked.now))
 
 
@@ -135,16 +135,17 @@ async def _resolve(asked: Asked) -> str:
     if status is None:
         raise Conflict(said("Choose sent or resend."))
     recipient = asked.form.get("recipient", "")
-    async with asked.office.store.portal(asked.portal) as desk:
+    async with asked.office.store.portal(asked.portal, by=asked.visitor.email) as desk:
         found = await messages.resolve(desk, _named(asked), recipient, status, now=asked.now)
         return _id(found)
 
 
 async def _send_again(asked: Asked) -> str:
-    async with asked.office.store.look(asked.portal) as desk:
-        by_platform = asked.visitor.sees_all
-        found, content = await messages.repeatable(desk, _named(asked), by_platform=by_platform)
-    kept = await asked.office.intake.send_again(asked.portal, found, content, asked.now)
+    office, visitor = asked.office, asked.visitor
+    wanted = messages.Repetition(_named(asked), visitor.email, visitor.sees_all)
+    kept = await messages.send_again(
+        office.store, office.intake, asked.portal, wanted, now=asked.now
+    )
     return kept.id
 
 
