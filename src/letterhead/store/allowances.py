@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, exists, select, update
+from sqlalchemy import ColumnElement, Row, case, false, func, select, update
 from sqlalchemy.engine import Connection
 
 from letterhead.mail.letter import PLATFORM, Lane
@@ -42,12 +42,13 @@ def spend(
     return taken
 
 
-def used_up(lane: Lane, now: datetime) -> ColumnElement[bool]:
+def used_up(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
     """Whether the connection that a portal's lane has of its own allows nothing at the moment."""
-    columns = allowance.c
-    mine = (columns.id == portal.c.id) & (columns.version == portal.c.live_version)
-    whose = columns.id == PLATFORM if lane is Lane.SYSTEM else mine
-    return exists().where(whose, columns.due > now)
+    columns, system = allowance.c, lane == Lane.SYSTEM.value
+    whose = columns.id == case((system, PLATFORM), else_=portal.c.id)
+    counts = system | (columns.version == portal.c.live_version)
+    due = select(columns.due).where(whose, counts).scalar_subquery()
+    return func.coalesce(due > now, false())
 
 
 def locked(writing: Connection, under: Allowance, now: datetime) -> Row[tuple[object, ...]]:

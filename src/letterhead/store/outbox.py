@@ -36,7 +36,7 @@ from letterhead.mail.outcome import (
     Status,
 )
 from letterhead.mail.portal import Ids
-from letterhead.store import allowances, settling, tally, webhooks
+from letterhead.store import allowances, due, settling, tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
 from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
@@ -44,8 +44,7 @@ from letterhead.store.tables import body, connection, event, message, portal, re
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
 
-# Written out, not bound: only so does the planner see that the partial indexes fit.
-QUEUED = recipient.c.status == literal_column("'queued'")
+QUEUED = due.queued(recipient)
 SENDING = recipient.c.status == literal_column("'sending'")
 
 # What `_note` needs of a row.
@@ -125,12 +124,10 @@ class Outbox:
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
         """The lanes where mail is due, or a paused connection may be looked at by signing in."""
-        found: list[LaneKey] = []
         async with self._database.read() as reading:
-            for lane in Lane:
-                query = select(portal.c.id).where(*_may_go(lane, now))
-                found += [(portal_id, lane) for portal_id in await reading.scalars(query)]
+            rows = (await reading.execute(due.lanes(now))).all()
             paused = (await reading.execute(_paused(now))).all()
+        found = [(row.portal_id, Lane(row.lane)) for row in rows]
         return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
 
     async def due_among(self, lanes: Iterable[LaneKey], now: datetime) -> Sequence[LaneKey]:
@@ -139,7 +136,7 @@ class Outbox:
         async with self._database.read() as reading:
             for lane in Lane:
                 ids = [portal_id for portal_id, kind in lanes if kind is lane]
-                query = select(portal.c.id).where(portal.c.id.in_(ids), *_may_go(lane, now))
+                query = due.portals(lane, now).where(portal.c.id.in_(ids))
                 found += [(each, lane) for each in await reading.scalars(query)] if ids else []
         return found
 
@@ -194,19 +191,6 @@ def _paused(now: datetime) -> Select[int, str]:
     columns = connection.c
     rests = columns.due > now
     return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
-
-
-def _may_go(lane: Lane, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """
-    Whether mail of a portal is due on a lane, and the connection allows some.
-
-    Asked is the oldest mail. PostgreSQL answers an EXISTS, of all portals together, by a look at
-    all that waits.
-    """
-    columns = recipient.c
-    mine = (QUEUED, columns.portal_id == portal.c.id, columns.lane == lane.value)
-    oldest = select(func.min(columns.due)).where(*mine).scalar_subquery()
-    return oldest <= now, ~allowances.used_up(lane, now)
 
 
 def _waits_on(portal_id: Any, lane: Any, now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - values, or what stands for them
