@@ -12,9 +12,10 @@ from tempfile import mkdtemp
 import pytest
 
 from letterhead.store.database import Database
-from tests.servers import bind, certificates, daemons, dkim_key, postfix, postgresql, ses
+from tests.servers import bind, certificates, daemons, dkim_key, postfix, postgresql
 from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
+from tests.servers.moto import start as start_moto
 from tests.servers.postfix import Postfix
 from tests.servers.postgresql import PostgreSQL
 
@@ -116,7 +117,7 @@ def name_server(net: str) -> Iterator[Bind]:
 def moto() -> Iterator[int]:
     """Moto's server; gives its port."""
     folder = open_folder("moto")
-    process, port = ses.start_moto(folder)
+    process, port = start_moto(folder)
     yield port
     daemons.end(process)
     shutil.rmtree(folder)
