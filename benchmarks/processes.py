@@ -2,6 +2,8 @@
 
 import os
 import re
+import signal
+import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,6 +58,27 @@ def watched(roots: Collection[int], every: float = 0.5) -> Iterator[list[float]]
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def ended_with_us() -> Iterator[None]:
+    """Leave no process behind that we have started, also where SIGTERM or Ctrl-C comes between."""
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _leave(signal.SIGINT)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        for pid in tree([os.getpid()]) - {os.getpid()}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _leave(number: int, _: object = None) -> None:
+    """End as a shell says it of a signal, by an exception: whoever has something open closes it."""
+    sys.exit(128 + number)
 
 
 def _fields(pid: int) -> list[str]:

@@ -27,6 +27,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.processes import ended_with_us
 from benchmarks.smtp_load import message
 from letterhead.demo import certificate
 from letterhead.demo.stand import LOGIN, SERVER, end, start_upstream
@@ -221,9 +222,11 @@ def main() -> None:
     if asked.client:
         load(asked)
         return
-    for delay in asked.delays:
-        title = f"{asked.messages:,} messages of 5 KB, {SESSIONS} sessions, replies {delay} ms late"
-        show(title, compare(delay, messages=asked.messages, rounds=asked.rounds))
+    with ended_with_us():
+        for delay in asked.delays:
+            what = f"{asked.messages:,} messages of 5 KB, {SESSIONS} sessions"
+            found = compare(delay, messages=asked.messages, rounds=asked.rounds)
+            show(f"{what}, replies {delay} ms late", found)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ from tests.running import KEY
 from tests.servers import postgresql, small_disk
 from tests.servers.postgresql import PostgreSQL
 
+from benchmarks.processes import ended_with_us
 from letterhead.delivery.lease import TERM
 from letterhead.mail.providers import PROVIDERS
 
@@ -136,8 +137,10 @@ class Harm:
 
     def _sleep(self, send: Callable[[signal.Signals], None]) -> None:
         send(signal.SIGSTOP)
-        time.sleep(self.asleep)
-        send(signal.SIGCONT)
+        try:
+            time.sleep(self.asleep)
+        finally:
+            send(signal.SIGCONT)
 
     def _fill(self, disk: Path) -> str:
         small_disk.fill(disk / "filler")
@@ -254,11 +257,13 @@ def _plant(folder: Path, *, on_postgresql: bool) -> Iterator[tuple[Plant, Postgr
     server = postgresql.start(folder / "postgresql", quick=False) if on_postgresql else None
     url = server.made() if server else f"sqlite:///{folder}/disk/letterhead.db"
     (folder / "plant").mkdir()
-    plant = Plant(folder / "plant", url)
     try:
-        yield plant, server
+        plant = Plant(folder / "plant", url)
+        try:
+            yield plant, server
+        finally:
+            plant.end()
     finally:
-        plant.end()
         if server:
             server.end()
 
@@ -289,7 +294,7 @@ def _soaked(asked: argparse.Namespace, folder: Path) -> tuple[Sums, list[str]]:
 def main() -> int:
     asked = _asked()
     console.print(f"{asked.kills} kills, {asked.messages:,} messages, seed {asked.seed}")
-    with TemporaryDirectory(prefix="letterhead-soak-") as name:
+    with ended_with_us(), TemporaryDirectory(prefix="letterhead-soak-") as name:
         Path(name).chmod(0o755)
         sums, errors = _soaked(asked, Path(name))
     table = Table(
