@@ -207,11 +207,11 @@ def _sums(plant: Plant, load: Load, struck: int) -> Sums:
 def _rest(plant: Plant) -> set[str]:
     """Wait until nothing is under way; gives what waits for a person."""
     ends = time.monotonic() + _PATIENCE
-    for status in ("queued", "sending"):
-        while plant.hart.call("GET", f"/messages?status={status}")["items"]:
-            if time.monotonic() > ends:
-                sys.exit(f"Messages are {status} for ever.")
-            time.sleep(0.2)
+    # What is being sent may be queued again between two looks.
+    while any(_listed(plant, status) for status in ("queued", "sending", "queued")):
+        if time.monotonic() > ends:
+            sys.exit("Messages are queued or being sent for ever.")
+        time.sleep(0.2)
     found, after = set[str](), ""
     while True:
         page = plant.hart.call("GET", f"/messages?status=uncertain&limit=100{after}")
@@ -219,6 +219,10 @@ def _rest(plant: Plant) -> set[str]:
         if not page["next_cursor"]:
             return found
         after = f"&cursor={page['next_cursor']}"
+
+
+def _listed(plant: Plant, status: str) -> bool:
+    return bool(plant.hart.call("GET", f"/messages?status={status}")["items"])
 
 
 def _wait_for(plant: Plant, count: int) -> None:
