@@ -10,7 +10,7 @@ from benchmarks.svg import WIDTH, picture
 
 PERCENTILES = (50, 75, 90, 95, 99)  # of what single messages take
 
-_ALONE = {"idle": "alone", "busy": "beside another portal's many"}
+_ALONE = {"idle": "alone", "busy": "beside another's many"}
 _LEAST = 0.1  # milliseconds: what is less is drawn as so much
 _ROW, _LEFT = 30, 270
 _STYLE = """
@@ -41,7 +41,8 @@ def _waits(cases: dict[str, Any]) -> Iterator[tuple[str, list[float]]]:
     for case, how in _ALONE.items():
         for peer, figures in cases.get(case, {"peers": {}})["peers"].items():
             if figures.keys() >= set(names):
-                yield f"{peer}, {how}", [max(figures[each]["median"], _LEAST) for each in names]
+                name = f"{peer.removeprefix('Letterhead, ')}, {how}"
+                yield name, [max(figures[each]["median"], _LEAST) for each in names]
 
 
 def _chart(case: dict[str, Any]) -> str:
