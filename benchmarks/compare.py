@@ -202,10 +202,10 @@ def cases(count: int) -> dict[str, Case]:
             "per_second",
         ),
         "workers": Case(
-            f"{delayed}; 1, 2 and 4 workers",
+            f"{delayed}; 40 portals; 1, 2 and 4 workers",
             "messages/s",
             SHARED,
-            lambda peer: relay(peer, 2 * few, "--delay", str(DELAY)),
+            lambda peer: relay(peer, count, "--delay", str(DELAY)),
             "per_second",
         ),
         "idle": Case(

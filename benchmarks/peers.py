@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +36,7 @@ class Letterhead:
     workers: int = 0  # on PostgreSQL, beside one `web`; none: `serve` on SQLite
     window: int = 1  # messages under way at once over each connection
     connections: int = CONNECTIONS
+    portals: int = 1  # that share the mail; each is a lane, which one worker has at a time
     settings: dict[str, str] = field(default_factory=dict)
     durable = True
 
@@ -61,9 +62,10 @@ class Letterhead:
                 worker = start_process(["work"], settings, folder / f"log-{number}")
                 ends.callback(end, worker)
                 pids.append(worker.pid)
-            http = _client(address, key)
+            slugs = ["hart", *(f"hart-{at}" for at in range(1, self.portals))]
+            http = _client(address, key, slugs)
             ends.callback(http.close)
-            yield Running(pids, partial(_batches, http), http)
+            yield Running(pids, partial(_batches, http, slugs), http)
 
 
 def _settings(folder: Path, upstream: Upstream, key: str, options: str) -> dict[str, str]:
@@ -78,11 +80,11 @@ def _settings(folder: Path, upstream: Upstream, key: str, options: str) -> dict[
     }
 
 
-def _client(address: str, key: str) -> httpx.Client:
+def _client(address: str, key: str, slugs: Sequence[str]) -> httpx.Client:
     http = httpx.Client(
         base_url=f"{address}/v1", headers={"Authorization": f"Bearer {key}"}, timeout=120
     )
-    for slug in ("hart", "orla"):
+    for slug in (*slugs, "orla"):
         http.post("/portals", json={"slug": slug, "name": "Hart & Co"}).raise_for_status()
     return http
 
@@ -105,13 +107,15 @@ async def _migrate(url: str) -> None:
     await database.close()
 
 
-def _batches(http: httpx.Client, count: int, size: int) -> None:
-    many = min(BATCH, max(BATCH_OCTETS // size, 1))
+def _batches(http: httpx.Client, slugs: Sequence[str], count: int, size: int) -> None:
+    """Hand in so many messages in batches, to one portal after the other."""
+    many = min(BATCH, max(BATCH_OCTETS // size, 1), -(-count // len(slugs)))
 
     def hand_in(start: int) -> None:
         messages = [message(at, size) for at in range(start, min(start + many, count))]
+        slug = slugs[start // many % len(slugs)]
         answer = http.post(
-            "/messages/batch", json={"messages": messages}, headers={"X-Portal": "hart"}
+            "/messages/batch", json={"messages": messages}, headers={"X-Portal": slug}
         )
         answer.raise_for_status()
 
@@ -208,7 +212,12 @@ WINDOWED = Letterhead("Letterhead, SQLite, window 4", window=4)
 TUNED = Postfix("Postfix tuned", tuned=True)
 # Each worker with as many connections as anybody has alone.
 SHARED = tuple(
-    Letterhead(f"Letterhead, PostgreSQL, {count} x 20 connections", count, connections=20 * count)
+    Letterhead(
+        f"Letterhead, PostgreSQL, {count} x 20 connections",
+        count,
+        connections=20 * count,
+        portals=40,
+    )
     for count in (1, 2, 4)
 )
 EVERYBODY = (

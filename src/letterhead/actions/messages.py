@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from letterhead.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from letterhead.mail import message as rules
@@ -64,12 +65,11 @@ class Intake:
     ) -> Receipt:
         """Send a message once more: to those who did not get it, or to all if everybody did."""
         row = found.message
-        people = _missed(found)
-        business = row.message_class == MessageClass.BUSINESS.value
-        blank = self._blank(portal, people, now, copied=business)
-        letter = replace(
-            blank,
-            message_class=MessageClass(row.message_class),
+        message_class = MessageClass(row.message_class)
+        letter = Letter(
+            **self._envelope(portal, _missed(found), message_class, now),
+            due=now,
+            expires=now + PATIENCE,
             subject=row.subject,
             from_name=row.from_name,
             reply_to=tuple(Mailbox(*each) for each in row.reply_to),
@@ -87,34 +87,29 @@ class Intake:
         return kept
 
     async def _letter(self, portal: Portal, request: Request, now: datetime) -> Letter:
-        message = request.message
-        if isinstance(message, RawMessage):
-            letter = self._raw(portal, message, now)
-        else:
-            letter = await self._composed(portal, message, now)
-        return replace(
-            letter, idempotency_key=request.idempotency_key, request_digest=request.digest
-        )
+        if isinstance(request.message, RawMessage):
+            return self._raw(portal, request, request.message, now)
+        return await self._composed(portal, request, request.message, now)
 
-    def _raw(self, portal: Portal, message: RawMessage, now: datetime) -> Letter:
+    def _raw(self, portal: Portal, request: Request, message: RawMessage, now: datetime) -> Letter:
         people = rules.once((*message.to, *message.cc, *message.bcc))
-        business = message.message_class is MessageClass.BUSINESS
-        blank = self._blank(portal, people, now, copied=business)
-        return replace(
-            blank,
-            message_class=message.message_class,
+        return Letter(
+            **self._envelope(portal, people, message.message_class, now),
+            due=now,
+            expires=now + PATIENCE,
             subject=message.subject,
             reply_to=message.reply_to,
             content=message.content,
+            idempotency_key=request.idempotency_key,
+            request_digest=request.digest,
         )
 
-    async def _composed(self, portal: Portal, message: Message, now: datetime) -> Letter:
-        people, business = rules.recipients(message), message.message_class is MessageClass.BUSINESS
-        blank = self._blank(portal, people, now, copied=business)
+    async def _composed(
+        self, portal: Portal, request: Request, message: Message, now: datetime
+    ) -> Letter:
         due = max(message.send_at or now, now)
-        return replace(
-            blank,
-            message_class=message.message_class,
+        return Letter(
+            **self._envelope(portal, rules.recipients(message), message.message_class, now),
             due=due,
             expires=due + PATIENCE,
             subject=message.subject,
@@ -123,32 +118,27 @@ class Intake:
             metadata=message.metadata,
             on_uncertain=message.on_uncertain,
             content=await _bytes(message, now),
+            idempotency_key=request.idempotency_key,
+            request_digest=request.digest,
         )
 
-    def _blank(
-        self, portal: Portal, people: Sequence[str], now: datetime, *, copied: bool = True
-    ) -> Letter:
-        """A letter to `people`, and its copy to the portal's copy address unless they are one."""
-        number, copy_to = self.ids.new(now), portal.live.copy_to if copied else ""
+    def _envelope(
+        self, portal: Portal, people: Sequence[str], message_class: MessageClass, now: datetime
+    ) -> dict[str, Any]:
+        """Whose letter it is, and to whom: to the portal's copy address, too, of its own mail."""
+        business = message_class is MessageClass.BUSINESS
+        number, copy_to = self.ids.new(now), portal.live.copy_to if business else ""
         addressees = [Addressee(self.ids.new(now), each) for each in people]
         if copy_to and copy_to.lower() not in {each.lower() for each in people}:
             addressees.append(Addressee(self.ids.new(now), copy_to, copy=True))
-        return Letter(
-            id=number,
-            portal_id=portal.id,
-            message_class=MessageClass.BUSINESS,
-            created_at=now,
-            due=now,
-            expires=now + PATIENCE,
-            subject="",
-            from_name=None,
-            reply_to=(),
-            metadata={},
-            on_uncertain=OnUncertain.RESEND,
-            header_id=header_id(number, portal.live, self.platform),
-            content=b"",
-            addressees=tuple(addressees),
-        )
+        return {
+            "id": number,
+            "portal_id": portal.id,
+            "message_class": message_class,
+            "created_at": now,
+            "header_id": header_id(number, portal.live, self.platform),
+            "addressees": tuple(addressees),
+        }
 
 
 def receipt(kept: Receipt | KeyReused) -> Receipt:

@@ -133,7 +133,8 @@ class Drain:
             return False
         failpoints.reach("claimed")
         async with lease.kept(self.outbox):
-            return await self._work(lane, turn, claims, lease)
+            # Fewer than asked for: that was all, and what comes meanwhile wakes the lane.
+            return await self._work(lane, turn, claims, lease) and len(claims) == limit
 
     async def _probe(self, route: Route) -> None:
         """Look whether a paused connection works again, where no mail waits that would tell."""

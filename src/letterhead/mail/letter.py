@@ -1,7 +1,7 @@
 """A message on its way: as it is kept when accepted, and as it is claimed to be sent."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,13 +44,13 @@ class Letter:
     due: datetime
     expires: datetime
     subject: str
-    from_name: str | None
     reply_to: tuple[Mailbox, ...]
-    metadata: Mapping[str, Scalar]
-    on_uncertain: OnUncertain
     header_id: str
     content: bytes
     addressees: tuple[Addressee, ...]
+    from_name: str | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    on_uncertain: OnUncertain = OnUncertain.RESEND
     idempotency_key: str | None = None
     request_digest: str | None = None
     again_of: str | None = None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from letterhead.mail import mime
 from letterhead.mail.address import Mailbox
 from letterhead.mail.letter import Addressee, Letter
-from letterhead.mail.message import Message, MessageClass, OnUncertain
+from letterhead.mail.message import Message, MessageClass
 from letterhead.mail.portal import Ids
 from letterhead.mail.sender import Platform, header_id
 from letterhead.mail.settings import DefaultSettings, Settings
@@ -65,10 +65,7 @@ class Press:
             due=now,
             expires=now + notice.kept,
             subject=notice.subject,
-            from_name=None,
             reply_to=(),
-            metadata={},
-            on_uncertain=OnUncertain.RESEND,
             header_id=header_id(number, settings or DefaultSettings(), self.platform),
             content=mime.compose(message, date=now),
             addressees=(Addressee(self.ids.new(now), notice.to),),

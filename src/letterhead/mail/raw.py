@@ -46,11 +46,14 @@ _COSTLY_LIMIT = 800
 _OURS = re.compile(
     r"from|sender|reply-to|bcc|message-id|return-path|received|resent-.*|dkim-.*|x-letterhead-.*"
 )
-_FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]*:((?:[^\r\n]|\r\n[ \t])*)\r\n")
+_FIELD = re.compile(
+    rb"^(([!-9;-~]{1,76})[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)\r\n)", re.MULTILINE
+)
 _MARK = re.compile(
     rb"^--(?P<line>[^\r\n]{1,200})|^content-type:[ \t]*multipart/(?P<rest>(?:[^\r\n]|\r\n[ \t])*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_HOLDS_PARTS = (b"multipart/", b"message/")
 _DATE = re.compile(rb"^Date[ \t]*:(?:[^\r\n]|\r\n[ \t])*\r\n", re.IGNORECASE | re.MULTILINE)
 _BOUNDARY = re.compile(
     rb'boundary[ \t]*=[ \t]*(?:"([^"\r\n]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE
@@ -183,15 +186,18 @@ def _split(raw: bytes, *, utf8: bool) -> tuple[list[_Field], bytes]:
 
 
 def _fields(top: bytes) -> list[_Field]:
-    found: list[_Field] = []
+    found = _FIELD.findall(top)
+    if sum(len(octets) for octets, *_ in found) != len(top):
+        raise _invalid("headers", "malformed", f"Line {_strange(top)} is no header field.")
+    return [_Field(name.decode("ascii").lower(), value, whole) for whole, name, value in found]
+
+
+def _strange(top: bytes) -> int:
+    """The number of the first line that belongs to no field."""
     at = 0
-    while at < len(top):
-        match = _FIELD.match(top, at)
-        if match is None:
-            raise _invalid("headers", "malformed", f"Line {_line(top, at)} is no header field.")
+    while match := _FIELD.match(top, at):
         at = match.end()
-        found.append(_Field(match[1].decode("ascii").lower(), match[2], match[0]))
-    return found
+    return top.count(b"\n", 0, at) + 1
 
 
 def _is_utf8(top: bytes) -> bool:
@@ -212,9 +218,10 @@ def _encoded(field: _Field) -> _Field:
 
 def _check_parts(body: bytes, fields: Sequence[_Field]) -> None:
     """Count parts and their depth in one pass, before anybody takes the message apart."""
-    text = b"".join(each.octets for each in fields if each.name == "content-type") + body
-    if b"multipart/" not in text.lower():
-        return
+    kinds = b"".join(each.octets for each in fields if each.name == "content-type")
+    if not any(each in kinds.lower() for each in _HOLDS_PARTS):
+        return  # nobody looks for parts in a text
+    text = kinds + body
     opened: list[bytes] = []
     parts = 0
     for mark in _MARK.finditer(text):
@@ -256,6 +263,7 @@ class _Reading:
     def __init__(self, fields: Sequence[_Field]) -> None:
         self._fields = {each.name: each for each in fields}
         self._problems = [_twice(name) for name in _more_than_once(fields)]
+        self._senders = self._specs("from")
 
     def mailboxes(self, name: str) -> tuple[Mailbox, ...]:
         """The addresses of a field: what our strict grammar does not take is a problem."""
@@ -269,7 +277,7 @@ class _Reading:
 
     def sender(self) -> str:
         """The address in From, as it stands: it is replaced, so that it need not be a good one."""
-        return next(iter(self._specs("from")), "")
+        return next(iter(self._senders), "")
 
     def message_class(self) -> MessageClass:
         found = self._value("x-letterhead-class", MessageClass.BUSINESS.value).lower()
@@ -289,10 +297,9 @@ class _Reading:
 
     def check(self, message: RawMessage) -> None:
         """Invalid if there is anything that is not right."""
-        senders = self._specs("from")
-        if len(senders) > 1:
+        if len(self._senders) > 1:
             self._problems.append(Problem("from", "invalid", "From holds one address."))
-        self._check_sender(set(map(_domain, senders)))
+        self._check_sender(set(map(_domain, self._senders)))
         everybody = (*message.to, *message.cc, *message.bcc)
         if not self._problems:
             self._problems += recipient_problems(everybody)
@@ -345,8 +352,10 @@ def _content(fields: Sequence[_Field], body: bytes, date: datetime) -> bytes:
 
 
 def _more_than_once(fields: Sequence[_Field]) -> list[str]:
-    counts = Counter(each.name for each in fields)
-    return [name for name, count in counts.items() if count > 1 and name in _ONCE]
+    names = [each.name for each in fields]
+    if len(set(names)) == len(names):
+        return []
+    return [name for name, count in Counter(names).items() if count > 1 and name in _ONCE]
 
 
 def _twice(name: str) -> Problem:
@@ -365,7 +374,3 @@ def _domain(spec: str) -> str:
 
 def _invalid(field: str, code: str, message: str) -> Invalid:
     return Invalid([Problem(field, code, message)])
-
-
-def _line(top: bytes, at: int) -> int:
-    return top.count(b"\n", 0, at) + 1

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 _WAITING_BYTES = 128 * 1024 * 1024  # of letters that wait for the disk; beyond it, 503
 _GROUP_BYTES = 32 * 1024 * 1024  # of one transaction
+_MOMENT = 0.002  # seconds that a group waits for who was there a moment ago
 
 Kept = Receipt | KeyReused
 
@@ -39,6 +40,8 @@ class Committer:
         self._waiting: list[_Submission] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
+        self._expected = 1  # submissions: as many as were there when the last group was done
+        self._gathered = asyncio.Event()
         self.accepted = 0  # recipients since the start, without copies
 
     async def add(self, submitted: Sequence[Letter]) -> list[Kept]:
@@ -51,14 +54,18 @@ class Committer:
         self._waiting.append(submission)
         self._bytes += size
         self._arrived.set()
+        if len(self._waiting) >= self._expected:
+            self._gathered.set()
         return await submission.done
 
     async def run(self) -> None:
         """Write what waits, for ever; cancelled at the end, when all doors are closed."""
         while True:
             await self._arrived.wait()
+            await self._gather()
             group = self._next_group()
             await self._commit(group)
+            self._expected = len(group) + len(self._waiting)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -69,6 +76,14 @@ class Committer:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    async def _gather(self) -> None:
+        """Give those a moment who were answered just now: most have more, and share the flush."""
+        if len(self._waiting) < self._expected:
+            self._gathered.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_MOMENT):
+                    await self._gathered.wait()
 
     def _next_group(self) -> list[_Submission]:
         size = count = 0

@@ -1,24 +1,25 @@
 """The engines and the transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from functools import partial
 from importlib import import_module
 from typing import TypeVar
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from letterhead.errors import Misconfigured
 from letterhead.store import revisions
 from letterhead.store.promises import Kind, Promise
+from letterhead.store.together import Together, Work
 
 _TRIES = 4  # of a transaction that met another one
 
 T = TypeVar("T")
-Work = Callable[[Connection], T]
 
 
 class Database:
@@ -41,8 +42,15 @@ class Database:
         self._writers = ThreadPoolExecutor(self._kind.WRITERS, "letterhead-writer")
         self._readers = ThreadPoolExecutor(self._kind.READERS, "letterhead-reader")
         # Where there is one writer at a time, waiting in line here is cheaper than trying there.
-        one = asyncio.Lock() if self._kind.ONE_WRITER else nullcontext()
-        self._turn: AbstractAsyncContextManager[None] = one
+        turn, reading = asyncio.Lock(), asyncio.Lock()
+        self._turn: AbstractAsyncContextManager[None] = nullcontext()
+        self._together: Mapping[Promise, Together] = {}
+        if self._kind.ONE_WRITER:
+            turns = {Promise.ACCEPT: turn, Promise.SETTLE: turn, Promise.READ: reading}
+            self._turn = turn
+            self._together = {
+                each: Together(partial(self._in_thread, each), lock) for each, lock in turns.items()
+            }
 
     @property
     def shared(self) -> bool:
@@ -69,17 +77,15 @@ class Database:
 
     async def accepting(self, work: Work[T]) -> T:
         """Do all of `work` in a transaction that is on disk when it ends well."""
-        async with self._turn:
-            return await self._in_thread(self._writers, Promise.ACCEPT, work)
+        return await self._do(Promise.ACCEPT, work)
 
     async def settling(self, work: Work[T]) -> T:
         """Do all of `work` in a transaction that the death of the process cannot undo."""
-        async with self._turn:
-            return await self._in_thread(self._writers, Promise.SETTLE, work)
+        return await self._do(Promise.SETTLE, work)
 
     async def reading(self, work: Work[T]) -> T:
         """Do all of `work` on a view that does not change meanwhile."""
-        return await self._in_thread(self._readers, Promise.READ, work)
+        return await self._do(Promise.READ, work)
 
     async def migrate(self) -> None:
         """Bring the tables up to date; refuses tables of a newer version."""
@@ -113,7 +119,13 @@ class Database:
             async with engine.begin() as connection:
                 yield connection
 
-    async def _in_thread(self, threads: ThreadPoolExecutor, promise: Promise, work: Work[T]) -> T:
+    async def _do(self, promise: Promise, work: Work[T]) -> T:
+        together = self._together.get(promise)
+        return await (together.do(work) if together else self._in_thread(promise, work))
+
+    async def _in_thread(self, promise: Promise, work: Work[T]) -> T:
+        threads = self._readers if promise is Promise.READ else self._writers
+
         def whole() -> T:
             with _translating(self._kind):
                 return _tried(self._kind, self._thread_engines[promise], work)

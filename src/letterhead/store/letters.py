@@ -14,6 +14,7 @@ from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.store import suppressions, tally, webhooks
+from letterhead.store.many import Many
 from letterhead.store.pairs import Pairs
 from letterhead.store.tables import body, event, message, portal, recipient
 from letterhead.store.webhooks import Happened
@@ -22,7 +23,8 @@ _KeyOf = tuple[int, str]
 Suppressed = Mapping[tuple[int, str], Row[Any]]
 
 # Made once: making a statement takes longer than running it.
-_MESSAGE, _BODY, _RECIPIENT, _EVENT = map(insert, (message, body, recipient, event))
+_MESSAGE, _BODY, _RECIPIENT = (Many(insert(each)) for each in (message, body, recipient))
+_EVENT = Many(insert(event))
 _KNOWN = Pairs(
     select(message.c.id, message.c.portal_id, message.c.idempotency_key, message.c.request_digest),
     message.c.portal_id,
@@ -126,14 +128,14 @@ def _addressee(row: Row[Any]) -> Addressee:
 def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -> None:
     if not fresh:
         return
-    connection.execute(_MESSAGE, [_message_row(each) for each in fresh])
+    _MESSAGE.run(connection, [_message_row(each) for each in fresh])
     _demand_here(connection, fresh)
-    connection.execute(_BODY, [{"message_id": each.id, "content": each.content} for each in fresh])
+    _BODY.run(connection, [{"message_id": each.id, "content": each.content} for each in fresh])
     rows = [row for each in fresh for row in _recipient_rows(each, gone)]
-    connection.execute(_RECIPIENT, rows)
+    _RECIPIENT.run(connection, rows)
     tally.count(connection, _accepted(fresh))
     if events := [_suppressed(row) for row in rows if row["settled_at"]]:
-        connection.execute(_EVENT, events)
+        _EVENT.run(connection, events)
         owner = {each.id: each.portal_id for each in fresh}
         webhooks.note(
             connection, (Happened(portal_id=owner[each["message_id"]], **each) for each in events)

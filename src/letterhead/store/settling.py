@@ -23,12 +23,13 @@ from letterhead.mail.outcome import (
 )
 from letterhead.mail.reply import Answer, Reply
 from letterhead.store import suppressions, tally, webhooks
+from letterhead.store.many import Many
 from letterhead.store.tables import body, event, recipient
 from letterhead.store.webhooks import Happened
 
 _TOLD = ("kind", "at", "reply", "fault", "until")
 _HELD_UNDER = (recipient.c.id == bindparam("_id")) & (recipient.c.lease == bindparam("_lease"))
-_SETTLE = (
+_SETTLE = Many(
     update(recipient)
     .where(_HELD_UNDER)
     .values(
@@ -77,7 +78,7 @@ def settle(writing: Connection, outcomes: Sequence[Settled]) -> None:
         writing.execute(_HAPPENED, events)
     counted: Sequence[Settled] = ()
     if settled:
-        changed = writing.execute(_SETTLE, [_settled_row(*each) for each in settled]).rowcount
+        changed = _SETTLE.run(writing, [_settled_row(*each) for each in settled])
         counted = settled if changed == len(settled) else _still_ours(writing, settled)
         tally.count(writing, _happened(counted))
     suppressions.learn(writing, counted)

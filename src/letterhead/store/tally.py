@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.store.dialect import insert_new
+from letterhead.store.many import Many
 from letterhead.store.tables import tally, tally_day
 
 ACCEPTED, SENT, FAILED = "accepted", "sent", "failed"
@@ -22,7 +23,7 @@ _EPOCH = date(1970, 1, 1)
 
 Happened = tuple[int, datetime, str]  # to a recipient of a portal, when, and what
 
-_NOTE = insert(tally)
+_NOTE = Many(insert(tally))
 _ADD = (
     update(tally_day)
     .where(tally_day.c.portal_id == bindparam("_portal_id"), tally_day.c.day == bindparam("_day"))
@@ -54,7 +55,7 @@ def count(writing: Connection, happened: Iterable[Happened]) -> None:
             {"portal_id": of, "day": day, **{each: found[of, day, each] for each in _WHAT}}
             for of, day in sorted(days)
         ]
-        writing.execute(_NOTE, rows)
+        _NOTE.run(writing, rows)
 
 
 def add_up(writing: Connection) -> bool:

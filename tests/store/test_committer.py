@@ -1,0 +1,65 @@
+"""Submissions that come at the same time share a flush, and nobody waits long for others."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+
+from letterhead.mail.letter import Receipt
+from letterhead.mail.portal import Portal
+from letterhead.store.committer import Committer
+from letterhead.store.database import Database
+from letterhead.store.together import Work
+from tests.store.conftest import MakeLetter
+
+
+class Counted:
+    """A database that counts transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.transactions = 0
+
+    async def accepting(self, work: Work[object]) -> object:
+        self.transactions += 1
+        return await self._database.accepting(work)
+
+
+@pytest.fixture
+def counted(database: Database) -> Counted:
+    return Counted(database)
+
+
+@pytest.fixture
+async def committer(counted: Counted, portal: Portal) -> AsyncIterator[Committer]:
+    made = Committer(cast("Database", counted))
+    async with made.at_work():
+        yield made
+
+
+async def test_clients_that_come_again_and_again_share_their_flushes(
+    committer: Committer, counted: Counted, letter: MakeLetter
+) -> None:
+    async def client(delay: float) -> None:
+        for _ in range(10):
+            await asyncio.sleep(delay)  # each is a little slower than the one before
+            assert isinstance((await committer.add([letter()]))[0], Receipt)
+
+    await asyncio.gather(*(client(at / 10_000) for at in range(8)))
+
+    assert committer.accepted == 80
+    assert counted.transactions <= 15  # without a wait for each other it is 20
+
+
+async def test_nobody_waits_for_those_who_have_gone(
+    committer: Committer, counted: Counted, letter: MakeLetter
+) -> None:
+    await asyncio.gather(*(committer.add([letter()]) for _ in range(8)))
+    before = counted.transactions
+
+    for _ in range(3):
+        async with asyncio.timeout(5):
+            await committer.add([letter()])
+
+    assert counted.transactions - before == 3
