@@ -32,6 +32,20 @@ async def test_who_finds_no_seat_waits_in_line() -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
+async def test_who_comes_again_at_once_overtakes_nobody() -> None:
+    found, order = Seats(1), list[str]()
+
+    async def sit(name: str, times: int) -> None:
+        for _ in range(times):
+            async with found.one():
+                order.append(name)
+                await asyncio.sleep(0)
+
+    await asyncio.gather(sit("many", 5), sit("one", 1))
+
+    assert order[:2] == ["many", "one"]
+
+
 async def test_who_gives_up_waiting_takes_nobody_s_turn() -> None:
     found, sat = Seats(1), asyncio.Event()
 

@@ -33,33 +33,39 @@ class Seats:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """Have a seat."""
-        while self.used >= self.count:
-            turn = asyncio.get_running_loop().create_future()
-            self._line.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._next()  # it may have been ours
-                raise
-        self.used += 1
+        await self._take()
         try:
             yield
         finally:
-            self.used -= 1
-            self._next()
+            self._leave()
 
     def resize(self, count: int) -> None:
         """Have more of them, or fewer as soon as they are free."""
         self.count = count
-        for _ in range(count - self.used):
-            self._next()
+        self._seat()
 
-    def _next(self) -> None:
+    async def _take(self) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._line.append(turn)
+        self._seat()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # our turn had just come
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        self.used -= 1
+        self._seat()
+
+    def _seat(self) -> None:
+        """Give free seats to the first in line: who leaves and comes again is the last of it."""
         while self._line and self.used < self.count:
             turn = self._line.popleft()
             if not turn.done():
+                self.used += 1
                 turn.set_result(None)
-                return
 
 
 class OwnSeats:
