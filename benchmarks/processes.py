@@ -63,13 +63,13 @@ def watched(roots: Collection[int], every: float = 0.5) -> Iterator[list[float]]
 @contextmanager
 def ended_with_us() -> Iterator[None]:
     """Leave no process behind that we have started, also where SIGTERM or Ctrl-C comes between."""
-    signal.signal(signal.SIGTERM, _leave)
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:  # a shell lets what it starts in the background ignore Ctrl-C
+        signal.signal(number, _leave)
     try:
         yield
-    except KeyboardInterrupt:
-        _leave(signal.SIGINT)
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         for pid in tree([os.getpid()]) - {os.getpid()}:
             with suppress(ProcessLookupError):
