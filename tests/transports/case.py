@@ -81,7 +81,7 @@ def _speaking(chain: Path) -> ssl.SSLContext:
 _trusting = cache(tls_context)  # one takes 30 ms
 
 
-async def check(case: Case, certs: Certificates) -> None:
+async def expect_found(case: Case, certs: Certificates) -> None:
     """Both find what they must; and the same, unless there is a reason."""
     by_us, by_them = await asyncio.gather(seen(ours, case, certs), seen(theirs, case, certs))
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.certificates import Certificates
 from tests.servers.scripted import DROP, ENDLESS, OFFERS, RESET, SILENCE
-from tests.transports.case import INVOICES, PLAIN, TAKEN, Case, check, to
+from tests.transports.case import INVOICES, PLAIN, TAKEN, Case, expect_found, to
 from tests.transports.conftest import INVOICE
 from tests.transports.pair import (
     BEHIND,
@@ -80,13 +80,13 @@ _DIFFERENT: Mapping[tuple[str, str], Case] = {
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("how", EVERYWHERE)
 async def test_both_find_the_same_at_each_step(certs: Certificates, step: str, how: str) -> None:
-    await check(at(step, how), certs)
+    await expect_found(at(step, how), certs)
 
 
 async def test_both_give_up_wherever_nothing_is_answered(certs: Certificates) -> None:
     async with asyncio.TaskGroup() as tasks:
         for step in STEPS:
-            tasks.create_task(check(at(step, "silence"), certs))
+            tasks.create_task(expect_found(at(step, "silence"), certs))
 
 
 OLD = {"EHLO": b"502 5.5.1 What?\r\n", "HELO": b"250 scripted.test\r\n"}
@@ -154,7 +154,7 @@ ALIKE: Mapping[str, Case] = {
 
 @pytest.mark.parametrize("name", ALIKE)
 async def test_both_find_the_same(certs: Certificates, name: str) -> None:
-    await check(ALIKE[name], certs)
+    await expect_found(ALIKE[name], certs)
 
 
 ONE_BY_ONE = [each for each in OFFERS if each != "PIPELINING"]
@@ -288,4 +288,4 @@ UNLIKE: Mapping[str, Case] = {
 
 @pytest.mark.parametrize("name", UNLIKE)
 async def test_both_find_what_they_must_where_they_differ(certs: Certificates, name: str) -> None:
-    await check(UNLIKE[name], certs)
+    await expect_found(UNLIKE[name], certs)

@@ -15,7 +15,7 @@ from tests.servers.bind import Bind
 from tests.servers.certificates import Certificates
 from tests.servers.postfix import LOGIN, PASSWORD, Postfix
 from tests.servers.scripted import OFFERS
-from tests.transports.case import INVOICES, PLAIN, TAKEN, Answers, Seen, check, seen, to
+from tests.transports.case import INVOICES, PLAIN, TAKEN, Answers, Seen, expect_found, seen, to
 from tests.transports.pair import (
     Access,
     Client,
@@ -47,7 +47,7 @@ BODIES: Mapping[str, bytes] = {
 
 @pytest.mark.parametrize("name", BODIES)
 async def test_the_same_octets_arrive(certs: Certificates, name: str) -> None:
-    await _arrive_alike(certs, BODIES[name])
+    await expect_alike(certs, BODIES[name])
 
 
 ENDS = st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"\r\n.", b"a", b"\xe4\x00"])
@@ -55,10 +55,10 @@ ENDS = st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"\r\n.", b"a", b"\xe4\x00"
 
 @given(st.lists(ENDS, min_size=1).map(b"".join))
 def test_the_same_octets_arrive_wherever_lines_end(certs: Certificates, content: bytes) -> None:
-    asyncio.run(_arrive_alike(certs, content))
+    asyncio.run(expect_alike(certs, content))
 
 
-async def _arrive_alike(certs: Certificates, content: bytes) -> None:
+async def expect_alike(certs: Certificates, content: bytes) -> None:
     """By DATA, by BDAT and by aiosmtplib; bare CR and LF become line ends."""
     lines = re.sub(rb"\r\n|\r|\n", b"\r\n", content).removesuffix(b"\r\n") + b"\r\n"
     twice = replace(PLAIN, envelopes=to(content) * 2, offers=(*OFFERS, "CHUNKING"))
@@ -105,7 +105,7 @@ def test_both_find_the_same_refusals(
         found=[refused(fate[1], "\n".join(fate[2])) if fate else taken() for fate in fates],
     )
 
-    asyncio.run(check(case, certs))
+    asyncio.run(expect_found(case, certs))
 
 
 def _answers(step: str, code: int, words: Sequence[str]) -> Answers:

@@ -106,7 +106,7 @@ def test_the_old_contact_is_told_when_live_settings_name_another(
 
     go_live_scripted(hart, server, **{what: new})
 
-    eventually(lambda: f"{old} -> {new}" in " ".join(mails(hart, old)))
+    assert eventually(lambda: f"{old} -> {new}" in " ".join(mails(hart, old)))
 
 
 def test_admins_are_told_of_keys_and_never_of_what_opens(hart: Portal, person: Person) -> None:
