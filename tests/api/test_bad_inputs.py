@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from letterhead.mail.portal import Scope
 from tests.bad_inputs import VALID_NAMES, Row, rows
 from tests.forms import message, smtp
 from tests.running import Portal
@@ -155,30 +156,46 @@ def test_json(portal: Portal, row: Row) -> None:
     assert nothing_is_kept(portal)
 
 
-def by_hand(portal: Portal, key: str) -> int:
-    """Send a message with a key that HTTP clients refuse to send; gives the status."""
+def by_hand(portal: Portal, **changed: str) -> int:
+    """Send a message with fields that HTTP clients refuse to send; gives the status."""
     body = json.dumps(message()).encode()
     url = portal.platform.http.base_url
-    lines = [
-        "POST /v1/messages HTTP/1.1",
-        f"Host: {url.host}",
-        f"Authorization: {portal.platform.http.headers['authorization']}",
-        f"X-Portal: {portal.slug}",
-        f"Idempotency-Key: {key}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-    ]
-    request = "\r\n".join([*lines, "", ""]).encode() + body
+    fields = {
+        "Host": url.host,
+        "Authorization": portal.platform.http.headers["authorization"],
+        "X-Portal": portal.slug,
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **{name.replace("_", "-"): value for name, value in changed.items()},
+    }
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    request = "\r\n".join(["POST /v1/messages HTTP/1.1", *lines, "", ""]).encode() + body
     with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
         connection.sendall(request)
         return int(connection.recv(65536).split(b" ", 2)[1])
 
 
+@pytest.mark.parametrize("row", rows("auth"), ids=str)
+def test_authorization(portal: Portal, stranger: Portal, row: Row) -> None:
+    good, revoked = portal.key(Scope.SEND), portal.key(Scope.SEND)
+    keys = portal.call("GET", f"/portals/{portal.slug}/keys")["items"]
+    path = f"/v1/portals/{portal.slug}/keys/{keys[-1]['id']}"
+    assert portal.platform.http.delete(path).status_code == 204
+    value = row.text.replace("<ok>", good).replace("<revoked>", revoked)
+
+    status = by_hand(portal, Authorization=value.replace("other", stranger.slug))
+
+    assert by_hand(portal, Authorization=f"Bearer {good}") == 202  # so it is the value
+    assert status == int(row.expect)
+    assert nothing_is_kept(stranger)
+    assert len(portal.call("GET", "/messages")["items"]) == 1
+
+
 @pytest.mark.parametrize("row", rows("idempotency_key"), ids=str)
 def test_idempotency_keys(portal: Portal, stranger: Portal, row: Row) -> None:
     if row.expect in {"reject", "reject_len"}:
-        assert by_hand(portal, row.text) in {400, 422}
+        assert by_hand(portal, Idempotency_Key=row.text) in {400, 422}
         assert nothing_is_kept(portal)
         return
 

@@ -8,10 +8,12 @@ from fastapi.routing import APIRoute
 
 from letterhead.actions import portals
 from letterhead.actions.office import Office
-from letterhead.api.errors import Unauthorized
+from letterhead.api.errors import Ambiguous, Unauthorized
 from letterhead.errors import Forbidden, Invalid, Problem
 from letterhead.mail.portal import Portal, Principal, Scope
 
+# Which of two is meant nobody knows: one may have slipped in with what somebody typed.
+_ONCE = ("Authorization", "X-Portal", "Idempotency-Key")
 ANY = "any"  # what a route needs that every key may use
 
 
@@ -28,6 +30,9 @@ def _office(request: Request) -> Office:
 
 async def principal(request: Request) -> Principal:
     """Whose key the request shows."""
+    for name in _ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise Ambiguous(f"Send the header {name} once.")
     scheme, _, shown = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not shown.strip():
         raise Unauthorized("Send the header Authorization: Bearer KEY.")

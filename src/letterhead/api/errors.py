@@ -23,6 +23,10 @@ class Malformed(LetterheadError):
     """The body is not JSON at all."""
 
 
+class Ambiguous(LetterheadError):
+    """A field of the request stands there twice, and says whose it is or what it repeats."""
+
+
 class WrongContentType(LetterheadError):
     """The body is of a type that this route does not read."""
 
@@ -34,6 +38,7 @@ class Unauthorized(LetterheadError):
 # What each error of ours is in HTTP: status, the end of its URN, title.
 _KINDS: dict[type[LetterheadError], tuple[int, str, str]] = {
     Malformed: (400, "malformed", "The body is not valid JSON."),
+    Ambiguous: (400, "ambiguous", "The request says something twice."),
     Unauthorized: (401, "unauthorized", "A valid API key is needed."),
     errors.Forbidden: (403, "forbidden", "This key may not do that."),
     errors.NotFound: (404, "not-found", "There is nothing here."),
