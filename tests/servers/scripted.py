@@ -61,6 +61,8 @@ class Scripted:
     said: list[str] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     connections: int = 0
+    signing_in: int = 0  # at the moment
+    signed_in: list[int] = field(default_factory=list)  # how many did at once, of each login
     port: int = 0
     sessions: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -139,6 +141,15 @@ class _Session:
         await self._write(text.encode())
 
     async def _sign_in(self, line: str) -> None:
+        script = self._script
+        script.signing_in += 1
+        script.signed_in.append(script.signing_in)
+        try:
+            await self._asked_for_login(line)
+        finally:
+            script.signing_in -= 1
+
+    async def _asked_for_login(self, line: str) -> None:
         if line.upper().startswith("AUTH LOGIN") and "AUTH" not in self._script.answers:
             questions = (b"334 VXNlcm5hbWU6\r\n", b"334 UGFzc3dvcmQ6\r\n")
             for question in questions[line.count(" ") - 1 :]:  # the login may come at once

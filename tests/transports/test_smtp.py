@@ -318,6 +318,34 @@ async def test_a_refused_login_is_the_answer_for_all_who_wait_for_a_session(
     assert later.stage is Stage.MESSAGE
 
 
+async def test_a_few_sign_in_at_once_as_long_as_that_goes_well(
+    server: Scripted, way: MakeWay
+) -> None:
+    transport = way(connections=12)
+    server.delay = 0.05
+
+    await asyncio.gather(*(transport.send(INVOICE, always) for _ in range(12)))
+
+    assert len(server.signed_in) == 12
+    assert server.signed_in[0] == 1
+    assert max(server.signed_in) == 4
+
+
+async def test_few_are_refused_where_the_password_was_right_a_moment_ago(
+    server: Scripted, way: MakeWay
+) -> None:
+    transport = way(connections=12)
+    await transport.send(INVOICE, always)
+    server.delay = 0.02
+    server.answers["AUTH"] = b"535 5.7.8 Bad credentials\r\n"
+
+    answers = await asyncio.gather(*(transport.send(INVOICE, always) for _ in range(12)))
+
+    refused = [each for each in answers if each.stage is Stage.SIGN_IN]
+    assert len(refused) == 11  # one had the open session
+    assert verbs(server).count("AUTH") <= 1 + 4
+
+
 # Breaks
 
 

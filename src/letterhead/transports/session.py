@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import math
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +25,8 @@ _GREETING = 220
 _SIGNED_IN = 235
 _CHALLENGE = 334
 _REFUSED = 400  # and above
+_FEW = 4  # logins at once: fewer than any provider takes for an attack
+_PROOF = 10.0  # seconds for which a login that went well says that others will
 
 _KEYWORD = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)[ =]?(.*)")  # AUTH=LOGIN was a common mistake
 
@@ -94,27 +97,41 @@ class Session:
 
 class Logins:
     """
-    One login at a time with one server.
+    One login at a time with one server; a few, as long as they go well.
 
-    When it fails, all who wait meanwhile have the same answer: many wrong logins at once would
+    When one fails, all who wait meanwhile have the same answer: many wrong logins at once would
     lock the account.
     """
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
+        self._few = asyncio.Semaphore(_FEW)
+        self._proven = -math.inf  # when one went well, by the loop's clock
         self.failures = 0
         self._failure: Exception | None = None
 
     async def one(self, sign_in: Callable[[], Awaitable[str]], seen: int) -> str:
         """Sign in, unless more than the `seen` logins have failed meanwhile."""
         async with self._turn:
-            if self._failure and self.failures > seen:
-                raise self._failure
-            try:
-                return await sign_in()
-            except (Declined, Unreachable) as error:
-                self.failures, self._failure = self.failures + 1, error
-                raise
+            if not self._went_well:
+                return await self._try(sign_in, seen)
+        async with self._few:
+            return await self._try(sign_in, seen)
+
+    @property
+    def _went_well(self) -> bool:
+        return asyncio.get_running_loop().time() < self._proven + _PROOF
+
+    async def _try(self, sign_in: Callable[[], Awaitable[str]], seen: int) -> str:
+        if self._failure and self.failures > seen:
+            raise self._failure
+        try:
+            way = await sign_in()
+        except (Declined, Unreachable) as error:
+            self.failures, self._failure, self._proven = self.failures + 1, error, -math.inf
+            raise
+        self._proven = asyncio.get_running_loop().time()
+        return way
 
 
 @dataclass(frozen=True, slots=True)
