@@ -1,7 +1,7 @@
 """One attempt: put the envelope together, hand it over, judge the answer, note the outcome."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -85,7 +85,7 @@ class Seat:
             outcomes[claim.id] = self._note(claim, answer)
 
         together = self._transport.together
-        if together and _may_all_share([claim for claim, _ in mails]):
+        if together and may_all_share([claim for claim, _ in mails]):
             await together.send([mail for _, mail in mails], before_dot, told)
         else:
             told(0, await self._transport.send(mails[0][1], before_dot))
@@ -105,19 +105,7 @@ class Seat:
         self._unsettled.clear()
 
 
-def grouped(claims: Iterable[Claim], window: int) -> Iterator[list[Claim]]:
-    """Put claims, in their order, into groups of as many as may be sent at once."""
-    group: list[Claim] = []
-    for claim in claims:
-        if group and (len(group) == window or not _may_all_share([*group, claim])):
-            yield group
-            group = []
-        group.append(claim)
-    if group:
-        yield group
-
-
-def _may_all_share(claims: Sequence[Claim]) -> bool:
+def may_all_share(claims: Sequence[Claim]) -> bool:
     """Of a mail that is held when unsure, a break shall leave as little unsure as it can."""
     return all(each.resend for each in claims) and sum(each.size for each in claims) <= _SHARED
 

@@ -1,11 +1,12 @@
 """Which mails may be handed over at once."""
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from letterhead.delivery.attempt import grouped
+from letterhead.delivery.supply import together
 from letterhead.mail.letter import Claim
 from tests.delivery.test_settling import claim
 
@@ -32,7 +33,9 @@ HALF = replace(claim(9), size=33 * 1024)
 def test_mails_share_in_their_order_unless_one_is_held_or_large(
     claims: Sequence[Claim], window: int, sizes: Sequence[int]
 ) -> None:
-    groups = list(grouped(claims, window))
+    waiting = deque(claims)
+    groups = [together(waiting, window) for _ in sizes]
 
     assert [len(each) for each in groups] == sizes
+    assert not waiting
     assert [each for group in groups for each in group] == claims
