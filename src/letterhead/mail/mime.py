@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 from letterhead.mail import header
 from letterhead.mail.address import Mailbox
-from letterhead.mail.lines import has_long_line
+from letterhead.mail.lines import has_long_line, with_line_ends
 from letterhead.mail.message import Attachment, Message, MessageClass
 
 _LINE = 900  # characters of a line that is sent as it is; RFC 5322 allows 998
@@ -74,29 +74,21 @@ def _nested(kind: str, parts: Sequence[bytes]) -> bytes:
 
 
 def _text(kind: str, text: str) -> bytes:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.endswith("\n"):
+    if not text.endswith(("\n", "\r")):
         text += "\n"
-    whole = text.replace("\n", "\r\n")
-    plain = text.isascii() and not (
-        _holds_boundary(text) or has_long_line(text, end="\n", length=_LINE + 1)
-    )
-    encoding, body = ("7bit", whole.encode()) if plain else ("quoted-printable", _quoted(whole))
+    body = with_line_ends(text.encode())
+    plain = text.isascii() and not (_holds_boundary(body) or has_long_line(body, length=_LINE + 2))
+    encoding = "7bit" if plain else "quoted-printable"
     charset = "us-ascii" if plain else "utf-8"
     fields = [
         header.verbatim("Content-Type", f"text/{kind}; charset={charset}"),
         header.verbatim("Content-Transfer-Encoding", encoding),
     ]
-    return b"".join([*fields, b"\r\n", body])
+    return b"".join([*fields, b"\r\n", body if plain else binascii.b2a_qp(body, istext=True)])
 
 
-def _holds_boundary(text: str) -> bool:
-    return "=" in text and "=_" in text  # one character is found much faster than two
-
-
-def _quoted(text: str) -> bytes:
-    return binascii.b2a_qp(text.encode(), istext=True)
+def _holds_boundary(text: bytes) -> bool:
+    return b"=" in text and b"=_" in text  # one octet is found much faster than two
 
 
 def _file(attachment: Attachment) -> bytes:

