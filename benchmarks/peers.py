@@ -55,6 +55,8 @@ class Letterhead:
             if self.workers:
                 settings["LETTERHEAD_DATABASE_URL"], pid = ends.enter_context(_postgresql(folder))
                 pids.append(pid)
+            else:
+                asyncio.run(_migrate(_sqlite(folder)))  # as before every start but the first
             command = "web" if self.workers else "serve"
             process, address = start_service(settings, folder / "log", command)
             ends.callback(end, process)
@@ -100,6 +102,11 @@ def _postgresql(folder: Path) -> Iterator[tuple[str, int]]:
         yield url, server.process.pid
     finally:
         server.end()
+
+
+def _sqlite(folder: Path) -> str:
+    (folder / "data").mkdir()
+    return f"sqlite:///{folder}/data/letterhead.db"
 
 
 async def _migrate(url: str) -> None:

@@ -1,6 +1,7 @@
 """Submissions that come at the same time share a flush, and nobody waits long for others."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import cast
 
@@ -64,3 +65,15 @@ async def test_nobody_waits_for_those_who_have_gone(
             await committer.add([letter()])
 
     assert counted.transactions - before == 3
+
+
+async def test_mail_that_is_on_disk_is_not_held_in_memory(
+    committer: Committer, letter: MakeLetter
+) -> None:
+    content = b"Subject: An invoice\r\n\r\n" + bytes(1000)
+    held = sys.getrefcount(content)
+
+    await committer.add([letter(content=content)])
+    await asyncio.sleep(0.01)  # the next group is waited for
+
+    assert sys.getrefcount(content) == held

@@ -1,7 +1,7 @@
 """Accept messages; find, cancel, resolve and send them again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,7 +50,7 @@ class Intake:
     platform: Platform
 
     async def accept(
-        self, portal: Portal, requests: Sequence[Request], now: datetime
+        self, portal: Portal, requests: Iterable[Request], now: datetime
     ) -> list[Receipt | KeyReused]:
         """Keep all of `requests` with one commit, and wake their lanes."""
         letters: list[Letter] = []
@@ -58,7 +58,7 @@ class Intake:
             letters.append(await self._letter(portal, request, now))
             if len(letters) % _BREATH == 0:
                 await asyncio.sleep(0)
-        return await self._keep(letters)
+        return await self._keep(letters) if letters else []
 
     async def send_again(
         self, portal: Portal, found: Found, content: bytes, now: datetime

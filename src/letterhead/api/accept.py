@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -64,14 +64,27 @@ async def accept_batch(request: Request, office: OfficeOf, asking: MaySend) -> R
     """Accept up to 1,000 messages with one commit; each is answered by its id or its problem."""
     demand_type(request, JSON)
     portal = await acting(request, asking)
-    body, now = await octets(request), office.clock()
-    key = _key(request, body)
-    items = _batch(body, asking, now)
-    good = [Asked(item, *key.of(at)) for at, item in enumerate(items) if isinstance(item, Message)]
-    kept = iter(await office.intake.accept(portal, good, now) if good else [])
-    answers = [next(kept) if isinstance(item, Message) else item for item in items]
+    now = office.clock()
+    key, items = await _read_batch(request, asking, now)
+    kept = iter(await office.intake.accept(portal, _handed_out(items, key), now))
+    answers = [item if isinstance(item, LetterheadError) else next(kept) for item in items]
     content = pydantic_core.to_json({"items": [_item(each) for each in answers]})
     return Response(content, status_code=202, media_type=JSON)
+
+
+async def _read_batch(
+    request: Request, asking: Principal, now: datetime
+) -> tuple[Key, list[Message | LetterheadError | None]]:
+    body = await octets(request)
+    return _key(request, body), [*_batch(body, asking, now)]
+
+
+def _handed_out(items: list[Message | LetterheadError | None], key: Key) -> Iterator[Asked]:
+    """The good ones; each leaves None: what is waited for is the bytes that come of it."""
+    for at, item in enumerate(items):
+        if isinstance(item, Message):
+            items[at] = None
+            yield Asked(item, *key.of(at))
 
 
 def _message(body: bytes, asking: Principal, now: datetime) -> Message:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from letterhead import demo, operating
+from letterhead import demo, memory, operating
 from letterhead.cli.output import AsJson, print_rows, table_by_table
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.doctor import examine
@@ -130,6 +130,7 @@ def _run(part: operating.Part, command: str = "") -> None:
             f"{command} shares work between processes, which needs PostgreSQL: use serve."
         )
     announce = partial(print, flush=True)
+    memory.share_one_pool()
     # Pages and API take other commands longer to load than to run.
     service = import_module("letterhead.service")
     uvloop.run(service.serve(config, announce, partial(examine, config), part))

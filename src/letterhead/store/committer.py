@@ -63,9 +63,7 @@ class Committer:
         while True:
             await self._arrived.wait()
             await self._gather()
-            group = self._next_group()
-            await self._commit(group)
-            self._expected = len(group) + len(self._waiting)
+            self._expected = await self._commit_next() + len(self._waiting)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -84,6 +82,12 @@ class Committer:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_MOMENT):
                     await self._gathered.wait()
+
+    async def _commit_next(self) -> int:
+        """Write a group, and forget it; gives how many submissions it was."""
+        group = self._next_group()
+        await self._commit(group)
+        return len(group)
 
     def _next_group(self) -> list[_Submission]:
         size = count = 0
