@@ -108,6 +108,21 @@ def relay(peer: Peer, count: int, *options: str, size: int = SIZE) -> Figures:
     return asdict(Relay(rate, 1000 * theirs / count, share, most[0]))
 
 
+def drained(peer: Peer, count: int, *options: str) -> Figures:
+    """Hand in so many messages while nobody delivers; from the first that arrives to the last."""
+    with stage(peer, *options) as on:
+        on.running.submit(count, SIZE)
+        used, upstream = processes.cpu(on.running.pids), processes.cpu([on.upstream])
+        on.running.begin()
+        with processes.watched(on.running.pids) as most:
+            wait(_PATIENCE, lambda: _arrived(on) >= count)
+        times = _times(on)
+        theirs = processes.cpu(on.running.pids) - used
+        its = processes.cpu([on.upstream]) - upstream
+    rate, share = (count - 1) / (max(times) - min(times)), its / (its + theirs)
+    return asdict(Relay(rate, 1000 * theirs / count, share, most[0]))
+
+
 def singles(peer: Peer, count: int, *, draining: int = 0) -> Figures:
     """
     Hand in one message after the other, while another portal drains so many, if it does.
@@ -202,10 +217,10 @@ def cases(count: int) -> dict[str, Case]:
             "per_second",
         ),
         "workers": Case(
-            f"{delayed}; 40 portals; 1, 2 and 4 workers",
+            f"relayed of what waits, each reply {DELAY} ms late; 40 portals; 1, 2 and 4 workers",
             "messages/s",
             SHARED,
-            lambda peer: relay(peer, count, "--delay", str(DELAY)),
+            lambda peer: drained(peer, 2 * count, "--delay", str(DELAY)),
             "per_second",
         ),
         "idle": Case(

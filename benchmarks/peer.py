@@ -33,6 +33,7 @@ class Running:
     pids: list[int]
     submit: Submit
     http: httpx.Client | None = None  # of Letterhead alone
+    begin: Callable[[], None] = lambda: None  # let those deliver who have not begun
 
 
 def fill(template: Path, target: Path, values: Mapping[str, str]) -> None:

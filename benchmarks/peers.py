@@ -37,7 +37,8 @@ class Letterhead:
     workers: int = 0  # on PostgreSQL, beside one `web`; none: `serve` on SQLite
     window: int = 1  # messages under way at once over each connection
     connections: int = CONNECTIONS
-    portals: int = 1  # that share the mail; each is a lane, which one worker has at a time
+    portals: int = 1  # that share the mail; each is a lane
+    waits: bool = False  # its workers begin when they are told to
     settings: dict[str, str] = field(default_factory=dict)
     durable = True
 
@@ -61,14 +62,19 @@ class Letterhead:
             process, address = start_service(settings, folder / "log", command)
             ends.callback(end, process)
             pids.append(process.pid)
-            for number in range(self.workers):
-                worker = start_process(["work"], settings, folder / f"log-{number}")
-                ends.callback(end, worker)
-                pids.append(worker.pid)
+
+            def begin() -> None:
+                for number in range(self.workers):
+                    worker = start_process(["work"], settings, folder / f"log-{number}")
+                    ends.callback(end, worker)
+                    pids.append(worker.pid)
+
+            if not self.waits:
+                begin()
             slugs = ["hart", *(f"hart-{at}" for at in range(1, self.portals))]
             http = _client(address, key, slugs)
             ends.callback(http.close)
-            yield Running(pids, partial(_batches, http, slugs), http)
+            yield Running(pids, partial(_batches, http, slugs), http, begin)
 
 
 def _settings(folder: Path, upstream: Upstream, key: str, options: str) -> dict[str, str]:
@@ -237,6 +243,7 @@ SHARED = tuple(
         count,
         connections=20 * count,
         portals=40,
+        waits=True,
     )
     for count in (1, 2, 4)
 )

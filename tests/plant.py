@@ -45,11 +45,12 @@ class Plant:
     def start(self) -> "Worker":
         return Worker(self.folder, self.settings)
 
-    def accept(self, count: int) -> None:
-        """Hand in so many messages, for both portals."""
+    def accept(self, count: int, *portals: Portal) -> None:
+        """Hand in so many messages, of both portals or of some."""
+        portals = portals or (self.hart, self.orla)
         for start in range(0, count, BATCH):
             messages = [message(f"Mail {at}") for at in range(start, start + BATCH)]
-            portal = (self.hart, self.orla)[start // BATCH % 2]
+            portal = portals[start // BATCH % len(portals)]
             items = portal.call("POST", "/messages/batch", {"messages": messages})["items"]
             self.ids |= {each["id"] for each in items}
 

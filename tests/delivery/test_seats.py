@@ -121,6 +121,36 @@ async def test_a_worker_that_asks_at_the_same_time_gets_what_is_left(
         assert sum(each.result() for each in asked) == 3
 
 
+async def test_who_has_few_gets_a_fair_share_of_who_has_many(ann: Worker, ben: Worker) -> None:
+    five = Allowance(3, 1, Limits(connections=5))
+    async with ann.seats.of(five) as many, ben.seats.of(five) as none:
+        many.resize(4)
+        await ann.seats._rows.give_back(3, 4)
+        await ben.tick(1)
+        assert none.count == 1
+        async with none.one():  # ben could use more now
+            await ben.tick(2)
+            await ann.tick(2.5)
+            assert many.count == 2
+            await ben.tick(3)
+            assert none.count == 3
+
+
+async def test_who_gives_seats_takes_them_not_back_meanwhile(ann: Worker, ben: Worker) -> None:
+    async with ann.seats.of(HART), ben.at() as none:
+        assert none == 0
+        async with ann.at() as _, ann.seats.of(HART) as held, held.one(), held.one():
+            await ann.tick(1)  # ann is to have one, and uses two
+            async with ann.at(seconds=2) as still:
+                assert still == 1
+            await ben.tick(2)
+            async with ben.at(seconds=2) as too_soon:
+                assert too_soon == 0
+        await ann.tick(3)
+        async with ben.at(seconds=3) as later:
+            assert later == 2
+
+
 async def _taken(worker: Worker) -> int:
     async with worker.at() as count:
         return count

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,11 +15,10 @@ from tests.journeys.pages.people import Person
 from tests.plant import BATCH, Plant
 from tests.running import Platform, Portal
 from tests.servers import postgresql
-from tests.servers.postgresql import PostgreSQL
+from tests.servers.postgresql import UNWRITTEN, PostgreSQL
 from tests.test_cli import Done
 
 SEATS = PROVIDERS["other"].limits.connections
-UNWRITTEN = 0.6  # seconds: three rounds of the WAL writer
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,30 @@ def test_workers_share_the_work(plant: Plant, own: PostgreSQL) -> None:
             time.sleep(0.02)
 
     assert len(seen) == 2
+
+
+def test_where_one_portal_s_mail_is_behind_another_worker_helps(
+    plant: Plant, own: PostgreSQL
+) -> None:
+    query = "SELECT count(DISTINCT lease) FROM recipient WHERE status = 'sending'"
+    seen = deque[int](maxlen=20)  # leases; a worker has one for each lane
+    ends = time.monotonic() + 60
+
+    while not is_of_two(seen) and time.monotonic() < ends:
+        plant.accept(1000, plant.hart)
+        while len(plant.arrived().first.keys() & plant.ids) < len(plant.ids) - 300:
+            [(leases,)] = own.run(query, plant.database)
+            seen.append(int(leases))
+            if is_of_two(seen):
+                break
+            time.sleep(0.02)
+
+    assert is_of_two(seen)
+
+
+def is_of_two(seen: deque[int]) -> bool:
+    """Whether two were at work for a while, and not just one after the other."""
+    return len(seen) == seen.maxlen and sum(each == 2 for each in seen) > len(seen) / 2
 
 
 def test_when_a_worker_is_killed_another_goes_on_within_ten_seconds(plant: Plant) -> None:

@@ -22,6 +22,8 @@ _QUICK = ("-c", "fsync=off", "-c", "full_page_writes=off")
 _MANY = ("-c", "max_connections=300")  # services that run side by side
 _numbers = itertools.count(1)
 
+UNWRITTEN = 0.6  # seconds: three rounds of the WAL writer; what was not flushed goes with a crash
+
 
 @dataclass(slots=True)
 class PostgreSQL:

@@ -171,7 +171,7 @@ async def let_in(store: Store, portal: Portal) -> None:
 
 async def sit(seats: SeatRows, under: Allowance) -> None:
     await seats.take(under, NOW, NOW + timedelta(minutes=1))
-    await seats.keep(NOW, NOW + timedelta(minutes=1))
+    await seats.keep(NOW, NOW + timedelta(minutes=1), [under.connection_id])
     await seats.give_back(under.connection_id, 1)
     await seats.give_back(under.connection_id, 0)
 

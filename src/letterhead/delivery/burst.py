@@ -15,16 +15,14 @@ from letterhead.delivery.settling import Settler
 from letterhead.delivery.supply import Supply
 from letterhead.errors import Unavailable
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route
-from letterhead.mail.limits import Allowance, Limits
+from letterhead.mail.limits import Allowance
 from letterhead.mail.outcome import Returned, Stuck
 from letterhead.mail.sender import Platform
 from letterhead.transports.base import Transport
 
 log = structlog.get_logger(__name__)
 
-BATCH = 100  # claims at a time, at least
-_ROUNDS = 20  # mails of a batch for each place on a connection
-_BATCH_LIMIT = 1000
+_MANY = 10_000  # mails: as if so many waited where there are more than were claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,10 @@ class Turn:
 
     @property
     def batch(self) -> int:
-        """How many to claim: enough for each place on a connection to be worth its while."""
+        """How many to claim at a time."""
         if self.route.trouble or self.lane[1] is Lane.TEST:
             return 1  # all are behind it: one is enough to see
-        return _batch(self.under.limits)
+        return self.seats.batch(self.under.limits)
 
 
 class Desk(Protocol):
@@ -100,7 +98,8 @@ class Burst:
         if self._working >= most:
             return
         waiting = self._supply.waiting + self._working
-        while self._working < min(self._way.seats(waiting), waiting, most):
+        worth = self._way.seats(waiting if self._supply.is_all else _MANY)
+        while self._working < min(worth, waiting, most):
             self._working += 1
             tasks.create_task(self._seat(tasks))
 
@@ -171,7 +170,3 @@ class Burst:
         desk = self._desk
         for done in [desk.settler.add(each, Returned(), desk.clock()) for each in claims]:
             await done
-
-
-def _batch(limits: Limits) -> int:
-    return max(BATCH, min(_ROUNDS * limits.connections * limits.window, _BATCH_LIMIT))

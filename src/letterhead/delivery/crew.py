@@ -1,7 +1,7 @@
 """Everybody who delivers in this process: starts together, and ends in order."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -23,6 +23,8 @@ class Engine(Protocol):
     """Says which lane to work on next: `Lanes` in one process, `SharedLanes` on many machines."""
 
     def wake(self, lane: LaneKey) -> None: ...
+
+    def found(self, due: Sequence[LaneKey]) -> None: ...
 
     async def tell(self) -> None: ...
 

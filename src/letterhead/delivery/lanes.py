@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -42,6 +42,11 @@ class Lanes:
         elif lane not in self._waiting:
             self._waiting.add(lane)
             self._queue.put_nowait((lane[1] not in URGENT, next(self._numbers), lane))
+
+    def found(self, due: Sequence[LaneKey]) -> None:
+        """Wake the lanes on which mail is due."""
+        for lane in due:
+            self.wake(lane)
 
     async def forget(self, _: datetime, /) -> int:
         """There is nothing to forget: it is all in memory."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ _DEAD = timedelta(seconds=4)  # without a sign of life; then another worker take
 _AFTER = 0.2  # seconds after its end until a job's name is free again
 _PAUSE = 0.5  # seconds before the database is tried again
 _BATCH = 10  # jobs that are taken at a time
+_HANDS = 10  # lanes on which another worker is helped at a time
 
 # It tells what goes wrong as people read it; what concerns us is told by our own log.
 logging.getLogger("pgqueuer").setLevel(logging.CRITICAL + 1)
@@ -67,8 +69,13 @@ class SharedLanes:
         self._jobs = jobs
         self._due = due
         self._connect = connect
-        self._woken: set[LaneKey] = set()  # bounded by the number of lanes
+        # All bounded by the number of lanes.
+        self._woken: set[LaneKey] = set()
+        self._running: set[LaneKey] = set()
         self._worked: set[LaneKey] = set()
+        self._behind: set[LaneKey] = set()  # had mail that was due when it was last looked at
+        self._hands: set[asyncio.Task[None]] = set()
+        self._help: Callable[[LaneKey], asyncio.Task[None]] | None = None
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
@@ -77,6 +84,23 @@ class SharedLanes:
         """Say that there may be something to do on a lane."""
         self._woken.add(lane)
         self._news.set()
+
+    def found(self, due: Sequence[LaneKey]) -> None:
+        """
+        Wake the lanes on which mail is due.
+
+        Where it was so a second ago, too, another worker is behind with a lane, and its job keeps
+        all others from it: they are helped without one.
+        """
+        for lane in due:
+            self.wake(lane)
+        behind = self._behind.intersection(due) - self._running
+        self._behind = set(due)
+        for lane in random.sample(sorted(behind), min(len(behind), _HANDS - len(self._hands))):
+            if self._help:
+                task = self._help(lane)
+                self._hands.add(task)
+                task.add_done_callback(self._hands.discard)
 
     async def tell(self) -> None:
         """Queue what was woken, for ever."""
@@ -96,18 +120,24 @@ class SharedLanes:
         """Work on lanes for ever, over a new connection whenever one was lost."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_again())
-            while not self._stopping.is_set():
-                try:
-                    async with self._connect() as (listening, asking):
-                        await self._work_over(_Driver(listening, asking), drain, at_once)
-                except (psycopg.Error, FailingListenerError, OSError) as error:
-                    log.warning("lanes wait for the database", reason=type(error).__name__)
-                    await asyncio.sleep(_PAUSE)
-                except Exception:
-                    log.exception("lanes broke")
-                    await asyncio.sleep(_PAUSE)
+            async with asyncio.TaskGroup() as hands:
+                self._help = lambda lane: hands.create_task(self._work(lane, drain))
+                await self._take_jobs(drain, at_once)
+                self._help = None
             self._ended.set()
             await asyncio.Event().wait()  # whoever stops us cancels us
+
+    async def _take_jobs(self, drain: Drain, at_once: int) -> None:
+        while not self._stopping.is_set():
+            try:
+                async with self._connect() as (listening, asking):
+                    await self._work_over(_Driver(listening, asking), drain, at_once)
+            except (psycopg.Error, FailingListenerError, OSError) as error:
+                log.warning("lanes wait for the database", reason=type(error).__name__)
+                await asyncio.sleep(_PAUSE)
+            except Exception:
+                log.exception("lanes broke")
+                await asyncio.sleep(_PAUSE)
 
     async def idle(self, patience: float) -> None:
         """Take no more jobs, and wait until none is worked on, for `patience` seconds at most."""
@@ -145,6 +175,9 @@ class SharedLanes:
         )
 
     async def _work(self, lane: LaneKey, drain: Drain) -> None:
+        if lane in self._running:
+            return
+        self._running.add(lane)
         try:
             await drain(lane)
         except* Unavailable as error:
@@ -153,6 +186,7 @@ class SharedLanes:
             # A fault of ours on one lane must not stop the others; the sweep comes back to it.
             log.exception("lane broke", portal=lane[0], lane=lane[1].value)
         finally:
+            self._running.discard(lane)
             self._worked.add(lane)
 
     async def _look_again(self) -> None:

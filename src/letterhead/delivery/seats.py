@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -11,13 +11,22 @@ import structlog
 
 from letterhead import failpoints
 from letterhead.errors import Unavailable
-from letterhead.mail.limits import Allowance
+from letterhead.mail.limits import Allowance, Limits
 
 log = structlog.get_logger(__name__)
 
 TERM = timedelta(seconds=5)  # for which seats are ours without being kept
 IDLE = timedelta(seconds=30)  # after which seats that nobody uses are given back
-EVERY = 1.0  # seconds
+EVERY = 0.25  # seconds
+_AGAIN = timedelta(seconds=1)  # in which a lane that found no seat is looked at once more
+
+BATCH = 100  # claims at a time, at least
+_ROUNDS = 20  # mails of a batch for each seat
+_BATCH_LIMIT = 1000
+
+# Of what others could send as well, no more is claimed than is soon sent.
+_SHARED_BATCH = 10
+_SHARED_ROUNDS = 4
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,6 +47,10 @@ class Seats:
             yield
         finally:
             self._leave()
+
+    def batch(self, limits: Limits) -> int:
+        """How many mails to claim: enough for each seat to be worth its while."""
+        return max(BATCH, min(_ROUNDS * limits.connections * limits.window, _BATCH_LIMIT))
 
     def resize(self, count: int) -> None:
         """Have more of them, or fewer as soon as they are free."""
@@ -94,7 +107,9 @@ class Rows(Protocol):
 
     async def take(self, under: Allowance, now: datetime, until: datetime) -> int: ...
 
-    async def keep(self, now: datetime, until: datetime) -> Mapping[int, int]: ...
+    async def keep(
+        self, now: datetime, until: datetime, short: Collection[int]
+    ) -> Mapping[int, int]: ...
 
     async def give_back(self, connection_id: int, count: int) -> None: ...
 
@@ -105,8 +120,23 @@ class _Held(Seats):
     def __init__(self) -> None:
         super().__init__()
         self.bursts = 0
+        self.gives = False  # whether some are to be given back as soon as nobody uses them
         self.under: Allowance | None = None
         self.until = self.asked = self.last = _LONG_AGO
+
+    def wanted(self, now: datetime) -> bool:
+        """Whether somebody sits here, or found no seat a moment ago and comes again."""
+        return bool(self.bursts) or (not self.count and self.last + _AGAIN > now)
+
+    def is_short(self, now: datetime) -> bool:
+        """Whether more could be had, and used."""
+        most = self.under.limits.connections if self.under else 0
+        return self.wanted(now) and self.used >= self.count < most
+
+    def batch(self, limits: Limits) -> int:
+        """A fair part of what is here for each burst."""
+        soon = _SHARED_ROUNDS * self.count * limits.window // max(self.bursts, 1)
+        return max(_SHARED_BATCH * limits.window, min(soon, _BATCH_LIMIT))
 
     def fair(self, workers: int, now: datetime) -> int:
         """How many to keep of what so many workers share, or would like to."""
@@ -163,7 +193,8 @@ class SharedSeats:
         if not self._held:
             return
         now = self._clock()
-        shared = await self._rows.keep(now, now + TERM)
+        short = [each for each, held in self._held.items() if held.is_short(now)]
+        shared = await self._rows.keep(now, now + TERM, short)
         for connection_id, held in list(self._held.items()):
             if held.until <= now:  # we slept: others may have them
                 held.resize(0)
@@ -179,18 +210,19 @@ class SharedSeats:
             await self._rows.give_back(connection_id, 0)
 
     async def _adjust(self, connection_id: int, held: _Held, workers: int) -> None:
-        count = held.fair(workers, self._clock())
-        if held.bursts and not held.count:
-            await self._take(held)  # whoever sits there waits for a seat
-        elif count < held.count or not (count or held.bursts):
-            await self._give(connection_id, held, count)
+        now = self._clock()
+        count = held.fair(workers, now)
+        if not held.gives and held.is_short(now) and (workers == 1 or held.count < count):
+            await self._take(held)
+        elif held.gives or count < held.count or not (count or held.wanted(now)):
+            await self._give(connection_id, held, min(count, held.count))
 
     async def _ask(self, held: _Held, under: Allowance) -> None:
         """Ask for what is missing, but not again and again."""
         now, held.under = self._clock(), under
         valid = held.until > now and held.count <= under.limits.connections
         enough = held.count == under.limits.connections
-        if not valid or not (enough or held.asked + timedelta(seconds=EVERY) > now):
+        if not valid or not (enough or held.gives or held.asked + timedelta(seconds=EVERY) > now):
             await self._take(held)
 
     async def _take(self, held: _Held) -> None:
@@ -204,9 +236,10 @@ class SharedSeats:
     async def _give(self, connection_id: int, held: _Held, count: int) -> None:
         """Have fewer; what is used above them is given back when it is free."""
         held.resize(count)
-        if held.used > count:
+        held.gives = held.used > count
+        if held.gives:
             return
         await self._rest(connection_id)
         await self._rows.give_back(connection_id, count)
-        if not count and not held.bursts:
+        if not count and not held.wanted(self._clock()):
             self._held.pop(connection_id, None)

@@ -38,9 +38,15 @@ class Rows(Protocol):
 
 
 class Wakes(Protocol):
-    """What sweeping needs of lanes."""
+    """What telling people needs of lanes."""
 
     def wake(self, lane: LaneKey) -> None: ...
+
+
+class Lanes(Protocol):
+    """What sweeping needs of lanes."""
+
+    def found(self, due: Sequence[LaneKey]) -> None: ...
 
 
 class Teller(Protocol):
@@ -72,7 +78,7 @@ class Sweep:
     def __init__(
         self,
         rows: Rows,
-        lanes: Wakes,
+        lanes: Lanes,
         herald: Teller,
         clock: Callable[[], datetime],
         *,
@@ -107,6 +113,5 @@ class Sweep:
         if freed or expired or hastened:
             log.info("swept", freed=freed, expired=expired, hastened=hastened)
         await self._herald.once()
-        for lane in await self._rows.lanes_due(now):
-            self._lanes.wake(lane)
+        self._lanes.found(await self._rows.lanes_due(now))
         self.last = now

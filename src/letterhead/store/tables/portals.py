@@ -178,8 +178,9 @@ seats = Table(
     metadata,
     Column("connection_id", Integer, primary_key=True, autoincrement=False),
     Column("worker", String(32), primary_key=True),
-    Column("count", Integer, nullable=False),  # 0: it waits for some
+    Column("count", Integer, nullable=False),
     Column("until", Moment, nullable=False),
+    Column("short", Boolean, nullable=False, server_default=false()),  # it could use more
     Index("ix_seats_worker", "worker"),
 )
 
