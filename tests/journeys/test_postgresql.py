@@ -140,19 +140,7 @@ def test_without_its_database_it_sends_nothing_and_goes_on_soon_when_it_is_back(
     batch = {"messages": [message(f"Mail {number}") for number in range(300)]}
     ids = [each["id"] for each in portal.call("POST", "/messages/batch", batch)["items"]]
 
-    unwritten = 0
-    for _ in range(2):
-        _wait_for_more(server, 20, seconds=30)
-        before = len(server.taken)
-        time.sleep(UNWRITTEN)
-        own.kill()
-        unwritten += len(server.taken) - before  # their outcomes may have gone with the server
-        time.sleep(1)
-        stopped = len(server.taken)
-        time.sleep(2)
-        assert len(server.taken) == stopped
-        own.start()
-        _wait_for_more(server, 1, seconds=10)
+    unwritten = sum(_without_its_database(own, server) for _ in range(2))
     server.delay = 0
     eventually(lambda: len(set(subjects(server))) == len(ids))
     for status in ("queued", "sending"):
@@ -163,6 +151,22 @@ def test_without_its_database_it_sends_nothing_and_goes_on_soon_when_it_is_back(
     assert len(set(subjects(server))) == len(ids)
     assert twice <= 2 * PROVIDERS["other"].limits.connections + unwritten
     assert platform.errors() == []
+
+
+def _without_its_database(own: PostgreSQL, server: Scripted) -> int:
+    """Kill it while mail flows, and start it; gives how many outcomes may have gone with it."""
+    _wait_for_more(server, 20, seconds=30)
+    before = len(server.taken)
+    time.sleep(UNWRITTEN)
+    own.kill()
+    unwritten = len(server.taken) - before
+    time.sleep(1)
+    stopped = len(server.taken)
+    time.sleep(2)
+    assert len(server.taken) == stopped
+    own.start()
+    _wait_for_more(server, 1, seconds=10)
+    return unwritten
 
 
 def _wait_for_more(server: Scripted, count: int, seconds: float) -> None:
