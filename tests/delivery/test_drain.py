@@ -1,15 +1,16 @@
 """Draining a lane: what is sent, what is given back, and when a connection is left alone."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from letterhead.delivery.drain import Drain
+from letterhead.delivery.drain import Drain, Seating
 from letterhead.delivery.rehearsal import Rehearsal
-from letterhead.delivery.seats import OwnSeats
+from letterhead.delivery.seats import OwnSeats, Seats
 from letterhead.delivery.settling import Settled, Settler
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
@@ -18,7 +19,7 @@ from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.sender import Platform
 from letterhead.mail.server import Envelope
 from letterhead.mail.settings import SmtpSettings
-from letterhead.transports.base import BeforeDot, Transport, Watch
+from letterhead.transports.base import BeforeDot, Line, Transport, Upcoming, Watch
 from tests.delivery.test_settling import claim
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -117,6 +118,9 @@ class World:
     def seats(self, waiting: int) -> int:
         return self.places
 
+    def line(self, upcoming: Upcoming) -> Line:
+        return self
+
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -139,7 +143,7 @@ class World:
         """There is nothing to close."""
 
 
-async def drained(world: World) -> bool:
+async def drained(world: World, seats: Seating | None = None) -> bool:
     settler = Settler(world)
     platform = Platform("Desk", "no-reply@desk.test")
     rehearsal = Rehearsal(world, world, settler, platform=platform, clock=lambda: world.now)
@@ -148,7 +152,7 @@ async def drained(world: World) -> bool:
         connections=world,
         ways=world,
         settler=settler,
-        seats=OwnSeats(),
+        seats=seats or OwnSeats(),
         rehearsal=rehearsal,
         platform=platform,
         limits=Limits(connections=8),
@@ -293,3 +297,93 @@ async def test_after_five_seconds_others_have_their_turn() -> None:
 
     assert more
     assert len(world.waiting) == 50
+
+
+class Announcing(World):
+    """A world with a session that has to carry the mail whose envelope it knows."""
+
+    def __init__(self, count: int, places: int = 1) -> None:
+        super().__init__(count)
+        self.places = places
+        self.announced: list[str] = []
+
+    def line(self, upcoming: Upcoming) -> Line:
+        return Announced(self, upcoming)
+
+
+class Announced:
+    """Hands over to its world, and asks what comes next when a dot has left."""
+
+    def __init__(self, world: Announcing, upcoming: Upcoming) -> None:
+        self._world = world
+        self._upcoming = upcoming
+        self._next: Envelope | None = None
+
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
+        assert self._next is None or self._next is envelope
+        self._next = None
+        answer = await self._world.send(envelope, before_dot)
+        if isinstance(answer, Reply):
+            self._next = self._upcoming()
+        self._world.announced += [each.recipient for each in [self._next] if each]
+        return answer
+
+
+class OneSeat:
+    """Whatever is allowed, there is one seat."""
+
+    def __init__(self) -> None:
+        self.found = Seats(1)
+
+    @asynccontextmanager
+    async def of(self, under: Allowance) -> AsyncIterator[Seats]:
+        yield self.found
+
+
+async def test_what_is_at_hand_is_announced_behind_the_mail_before_it() -> None:
+    world = Announcing(20)
+
+    await drained(world)
+
+    assert kinds(world) == [Sent] * 20
+    assert [claim.id for claim, _, _ in world.outcomes] == [str(at) for at in range(20)]
+    assert len(world.announced) == 18  # not behind the first, which shows whether all is well
+
+
+async def test_nothing_is_announced_while_somebody_waits_for_the_seat() -> None:
+    world, seating = Announcing(50), OneSeat()
+    sat = list[int]()
+    waiting = list[asyncio.Task[None]]()
+
+    async def other() -> None:
+        async with seating.found.one():
+            sat.append(len(world.sent))
+
+    def answer(at: int) -> Answer:
+        if at == 10:
+            waiting.append(asyncio.create_task(other()))
+        return TAKEN
+
+    world._answer = answer
+    await drained(world, seating)
+    await asyncio.gather(*waiting)
+
+    assert sat == [12]  # the mail under way, and the one that was announced behind it
+    assert kinds(world) == [Sent] * 50
+
+
+@pytest.mark.parametrize("what", ["stuck", "lease"])
+async def test_what_is_announced_is_never_lost(what: str) -> None:
+    world = Announcing(20)
+
+    def answer(at: int) -> Answer:
+        if at == 5 and what == "lease":
+            world.now += timedelta(minutes=5)
+        return REFUSED if at == 5 and what == "stuck" else TAKEN
+
+    world._answer = answer
+    await drained(world)
+
+    assert sorted(int(claim.id) for claim, _, _ in world.outcomes) == [*range(20)]
+    assert set(kinds(world)[:5]) == {Sent}
+    assert kinds(world).count(Sent) <= 6

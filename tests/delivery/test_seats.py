@@ -64,6 +64,20 @@ async def test_who_gives_up_waiting_takes_nobody_s_turn() -> None:
     assert [each.cancelled() for each in waiting] == [True, False]
 
 
+async def test_a_seat_is_to_be_left_when_somebody_waits_or_there_are_too_many() -> None:
+    found = Seats(2)
+
+    async with found.one(), found.one():
+        alone = found.crowded
+        waiting = asyncio.create_task(found.one().__aenter__())
+        await asyncio.sleep(0)
+        beside = found.crowded
+    await waiting
+    found.resize(0)
+
+    assert (alone, beside, found.crowded) == (False, True, True)
+
+
 async def test_whoever_works_alone_has_every_seat() -> None:
     async with OwnSeats().of(HART) as found:
         assert found.count == 3

@@ -67,10 +67,20 @@ class Seat:
         self._clock = clock
         self._provider = provider
         self._unsettled: list[asyncio.Future[None]] = []
+        self._line = transport.line(self._announced)
+        self._upcoming: Callable[[], Mail | None] = lambda: None
+        self.announced: Mail | None = None  # to be sent next: its envelope may have left
 
-    async def send(self, mails: Sequence[Mail], lease: Lease) -> Mapping[str, Outcome]:
-        """Send some of the mails, the first at least; gives their outcomes by the claims' ids."""
+    async def send(
+        self, mails: Sequence[Mail], lease: Lease, upcoming: Callable[[], Mail | None]
+    ) -> Mapping[str, Outcome]:
+        """
+        Send some of the mails, the first at least; gives their outcomes by the claims' ids.
+
+        When the final dot of one leaves, `upcoming` may name the next: `announced`.
+        """
         outcomes: dict[str, Outcome] = {}
+        self._upcoming, self.announced = upcoming, None
 
         async def before_dot() -> bool:
             await self.settled()
@@ -88,8 +98,12 @@ class Seat:
         if together and may_all_share([claim for claim, _ in mails]):
             await together.send([mail for _, mail in mails], before_dot, told)
         else:
-            told(0, await self._transport.send(mails[0][1], before_dot))
+            told(0, await self._line.send(mails[0][1], before_dot))
         return outcomes
+
+    def _announced(self) -> Envelope | None:
+        self.announced = self._upcoming()
+        return self.announced[1] if self.announced else None
 
     def _note(self, claim: Claim, answer: Answer) -> Outcome:
         failpoints.reach("replied")

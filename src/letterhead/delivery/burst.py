@@ -150,10 +150,26 @@ class Burst:
         return found
 
     async def _attempt(self, seat: Seat, mails: Sequence[Mail]) -> Sequence[Mail]:
-        """Try some of the mails; gives those that have to be tried again at once."""
+        """
+        Try some of the mails; gives those that have to be tried again at once.
+
+        The place is kept for what is announced meanwhile: its session waits for it.
+        """
+        async with self._seats.one():
+            left = await self._try(seat, mails)
+            while seat.announced:
+                await self._try(seat, [seat.announced])
+        return left
+
+    def _upcoming(self) -> Mail | None:
+        """The next mail, if it is at hand, and nobody waits for a place."""
+        if not self._is_proven or self._window > 1 or self._seats.crowded or not self._goes_on:
+            return None
+        return next(iter(self._mails(self._supply.at_hand(1))), None)
+
+    async def _try(self, seat: Seat, mails: Sequence[Mail]) -> Sequence[Mail]:
         try:
-            async with self._seats.one():
-                outcomes = await seat.send(mails, self._lease)
+            outcomes = await seat.send(mails, self._lease, self._upcoming)
         except Unavailable as error:
             log.warning("delivery waits for the store", reason=str(error))
             return []

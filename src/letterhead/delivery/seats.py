@@ -52,6 +52,11 @@ class Seats:
         """How many mails to claim: enough for each seat to be worth its while."""
         return max(BATCH, min(_ROUNDS * limits.connections * limits.window, _BATCH_LIMIT))
 
+    @property
+    def crowded(self) -> bool:
+        """Whether who has a seat is to leave it between mails: somebody waits, or it is over."""
+        return bool(self._line) or self.used > self.count
+
     def resize(self, count: int) -> None:
         """Have more of them, or fewer as soon as they are free."""
         self.count = count

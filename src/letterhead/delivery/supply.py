@@ -45,6 +45,10 @@ class Supply:
         if not self._ready:
             async with self._turn:
                 await self._load()
+        return self.at_hand(most)
+
+    def at_hand(self, most: int) -> Sequence[tuple[Claim, bytes]]:
+        """The same, of what is read already."""
         return [(each, self._bodies[each.message_id]) for each in together(self._ready, most)]
 
     def end(self) -> Iterator[Claim]:

@@ -11,6 +11,9 @@ from letterhead.mail.server import Envelope
 # Awaited when everything is sent but the final dot. False means: do not send it.
 BeforeDot = Callable[[], Awaitable[bool]]
 
+# Asked when a final dot leaves: which message is handed over next, for certain, over the same line.
+Upcoming = Callable[[], Envelope | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -23,6 +26,11 @@ class Passed:
 
 
 Watch = Callable[[Passed], None]
+
+
+def nothing() -> Envelope | None:
+    """No message is known to come next."""
+    return None
 
 
 def stale() -> Break:
@@ -52,7 +60,19 @@ class Together(Protocol):
         ...
 
 
-class Transport(Protocol):
+class Line(Protocol):
+    """Takes messages one after the other."""
+
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
+        """
+        Hand one message over for one recipient, over a session that may be open already.
+
+        Whatever the outside world does is an answer, never an exception.
+        """
+        ...
+
+
+class Transport(Line, Protocol):
     """A way out for mail."""
 
     def seats(self, waiting: int) -> int:
@@ -64,12 +84,8 @@ class Transport(Protocol):
         """How several messages are handed over at once, where that is wanted."""
         ...
 
-    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
-        """
-        Hand one message over for one recipient, over a session that may be open already.
-
-        Whatever the outside world does is an answer, never an exception.
-        """
+    def line(self, upcoming: Upcoming) -> Line:
+        """A line for one who sends message after message, and knows what is upcoming."""
         ...
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:

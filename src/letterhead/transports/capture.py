@@ -14,7 +14,7 @@ from pathlib import Path
 
 from letterhead.mail.reply import Answer, Reply, Stage
 from letterhead.mail.server import Envelope
-from letterhead.transports.base import BeforeDot, Passed, Watch, stale
+from letterhead.transports.base import BeforeDot, Passed, Upcoming, Watch, stale
 
 _TO = "X-Letterhead-Envelope-To"
 _AT_ONCE = 4
@@ -31,6 +31,9 @@ class CaptureTransport:
 
     def seats(self, waiting: int) -> int:  # noqa: ARG002
         return _AT_ONCE
+
+    def line(self, upcoming: Upcoming) -> "CaptureTransport":  # noqa: ARG002
+        return self
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         if not await before_dot():

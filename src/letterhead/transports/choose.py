@@ -14,7 +14,7 @@ from letterhead.mail.server import Envelope, Server
 from letterhead.mail.ses import Access, SesRoute, access
 from letterhead.mail.settings import OwnSettings, SesSettings, SmtpSettings
 from letterhead.transports.aws import Aws
-from letterhead.transports.base import BeforeDot, Passed, Transport, Watch
+from letterhead.transports.base import BeforeDot, Passed, Transport, Upcoming, Watch
 from letterhead.transports.capture import CaptureTransport
 from letterhead.transports.ses import Sending, SesTransport, Stages
 from letterhead.transports.smtp import SmtpTransport
@@ -98,6 +98,9 @@ class Locked:
 
     def seats(self, waiting: int) -> int:  # noqa: ARG002
         return 1
+
+    def line(self, upcoming: Upcoming) -> "Locked":  # noqa: ARG002
+        return self
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:  # noqa: ARG002
         return Break(Stage.SIGN_IN, Kind.LOCKED, _LOCKED)

@@ -13,7 +13,7 @@ from letterhead.mail.server import Envelope
 from letterhead.mail.ses import THROTTLED, Access
 from letterhead.mail.settings import SES_CONNECTIONS
 from letterhead.transports.aws import Aws, Client, Line
-from letterhead.transports.base import BeforeDot, Watch, stale
+from letterhead.transports.base import BeforeDot, Upcoming, Watch, stale
 from letterhead.transports.handover import BRISK, Handover
 from letterhead.transports.session import Declined
 from letterhead.transports.tls import agreed
@@ -49,6 +49,9 @@ class SesTransport:
     def seats(self, waiting: int) -> int:  # noqa: ARG002
         """A slow account needs few: who waits for a turn should not hold mail meanwhile."""
         return max(1, min(SES_CONNECTIONS, int(self._line.pace.a_second or SES_CONNECTIONS)))
+
+    def line(self, upcoming: Upcoming) -> "SesTransport":  # noqa: ARG002
+        return self
 
     async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
         """Hand one message over; what SES had no time for is tried again a little later."""

@@ -5,7 +5,7 @@ import base64
 import math
 import re
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from letterhead import failpoints
@@ -14,7 +14,7 @@ from letterhead.errors import Unreachable
 from letterhead.mail import said as sentences
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
 from letterhead.mail.secret import Secret
-from letterhead.mail.server import Encryption, Server
+from letterhead.mail.server import Encryption, Envelope, Server
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
 from letterhead.transports.tls import agreed
@@ -82,15 +82,25 @@ class Offers:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A message as it goes over the wire: the commands before it, and its text."""
+
+    envelope: Envelope
+    commands: Sequence[bytes]
+    text: bytes
+
+
 class Session:
     """A session that is ready for messages."""
 
-    __slots__ = ("begun", "idle_since", "messages", "offers", "wire")
+    __slots__ = ("announced", "begun", "idle_since", "messages", "offers", "wire")
 
     def __init__(self, wire: Wire, offers: Offers) -> None:
         self.wire = wire
         self.offers = offers
         self.messages = 0
+        self.announced: Transaction | None = None  # begun behind the last final dot
         self.begun = False  # whether a transaction is open that must be reset before the next
         self.idle_since = 0.0
 

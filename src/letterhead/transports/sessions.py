@@ -10,6 +10,7 @@ from letterhead.transports.session import Declined, Opening, Session
 
 IDLE = 30.0  # seconds; servers hang up after minutes, and a few sessions are not missed
 MESSAGES = 100  # over one session; many servers allow no more
+DOUBT = 600.0  # seconds for which nothing is announced to a server that may not bear it
 SHARE = 20  # messages that are worth a session: so little mail is not to open many
 
 
@@ -20,6 +21,7 @@ class Sessions:
         self._opening = opening
         self._idle: list[Session] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._doubted = -math.inf
 
     def waiting(self, *, within: float = math.inf) -> Session | None:
         """A session that is open and has been idle for no longer than so many seconds."""
@@ -60,6 +62,15 @@ class Sessions:
         self._idle.append(session)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(IDLE, self._tidy)
+
+    def may_announce(self, session: Session) -> bool:
+        """Whether the envelope behind the next message may leave with its final dot."""
+        bears = self._doubted + DOUBT <= asyncio.get_running_loop().time()
+        return bears and session.offers.pipelining and session.messages + 1 < MESSAGES
+
+    def doubt(self) -> None:
+        """Something went wrong that may come from that."""
+        self._doubted = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         """Take leave of all, and wait until the servers have heard it."""

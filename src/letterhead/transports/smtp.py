@@ -5,15 +5,14 @@ import math
 import ssl
 
 from letterhead.egress import Egress
-from letterhead.errors import Unreachable
-from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
+from letterhead.mail.reply import Answer, Reply
 from letterhead.mail.server import Envelope, Server
-from letterhead.transports.base import BeforeDot, Watch
+from letterhead.transports.base import BeforeDot, Upcoming, Watch, nothing
 from letterhead.transports.handover import BRISK, PATIENT, Handover, Timeouts
+from letterhead.transports.line import SmtpLine
 from letterhead.transports.session import Opening, Session
 from letterhead.transports.sessions import SHARE, Sessions
 from letterhead.transports.together import SmtpTogether
-from letterhead.transports.transaction import CLOSING, transact
 
 
 class SmtpTransport:
@@ -39,28 +38,18 @@ class SmtpTransport:
         worth = max(self._sessions.idle, math.ceil(waiting / SHARE))
         return min(worth, self._connections)
 
-    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
-        """
-        Hand one message over.
+    def line(self, upcoming: Upcoming = nothing) -> SmtpLine:
+        """A line over which the next envelope leaves with the final dot before it."""
+        return SmtpLine(self._sessions, self._seats, self._timeouts, upcoming)
 
-        A server may hang up on an idle session at any time, so what it says to the first command
-        over a used one does not count: the message is tried once more over a new session.
-        """
-        seen = self._sessions.failed_logins
-        async with self._seats:
-            if session := self._sessions.waiting():
-                handover = Handover(self._timeouts)
-                answer = await self._over(session, envelope, before_dot, handover)
-                if not _hung_up(answer):
-                    return answer
-            handover = Handover(self._timeouts, failed_logins=seen)
-            return await self._anew(envelope, before_dot, handover)
+    async def send(self, envelope: Envelope, before_dot: BeforeDot) -> Answer:
+        return await self.line().send(envelope, before_dot)
 
     async def rehearse(self, envelope: Envelope, before_dot: BeforeDot, watch: Watch) -> Answer:
         """Hand one message over by a new session, and tell each stage to `watch`."""
         handover = Handover(BRISK, watch, failed_logins=self._sessions.failed_logins)
         async with self._seats:
-            answer = await self._anew(envelope, before_dot, handover)
+            answer = await self.line().anew(envelope, before_dot, handover)
         if isinstance(answer, Reply) and answer.positive:
             handover.passed(f"{answer.code} {answer.text}")
         else:
@@ -88,32 +77,3 @@ class SmtpTransport:
             alone=self.send,
             timeouts=self._timeouts,
         )
-
-    async def _anew(self, envelope: Envelope, before_dot: BeforeDot, handover: Handover) -> Answer:
-        found = await self._sessions.fresh(handover)
-        if not isinstance(found, Session):
-            return found
-        return await self._over(found, envelope, before_dot, handover)
-
-    async def _over(
-        self, session: Session, envelope: Envelope, before_dot: BeforeDot, handover: Handover
-    ) -> Answer:
-        try:
-            answer = await transact(session, envelope, before_dot, handover)
-        except Unreachable as error:
-            session.wire.abort()
-            return handover.broken(error)
-        except BaseException:
-            session.wire.abort()
-            raise
-        self._sessions.keep(session)
-        return answer
-
-
-def _hung_up(answer: Answer) -> bool:
-    """Whether a used session was over before the message had begun."""
-    if answer.stage is not Stage.SENDER:
-        return False
-    if isinstance(answer, Break):
-        return answer.kind is Kind.CLOSED
-    return answer.code == CLOSING

@@ -9,10 +9,10 @@ from letterhead.mail import said as sentences
 from letterhead.mail.lines import with_line_ends
 from letterhead.mail.reply import Answer, Kind, Reply, Stage
 from letterhead.mail.server import Envelope
-from letterhead.transports.base import BeforeDot, stale
+from letterhead.transports.base import BeforeDot, Upcoming, nothing, stale
 from letterhead.transports.handover import Handover
 from letterhead.transports.replies import Said
-from letterhead.transports.session import OK, Offers, Session, out_of_step
+from letterhead.transports.session import OK, Offers, Session, Transaction, out_of_step
 from letterhead.transports.wire import BLOCK
 
 GO_AHEAD = 354
@@ -26,16 +26,30 @@ _DOT = re.compile(rb"\n\.")  # bytes.replace takes four times as long to find so
 
 
 async def transact(
-    session: Session, envelope: Envelope, before_dot: BeforeDot, handover: Handover
+    session: Session,
+    envelope: Envelope,
+    before_dot: BeforeDot,
+    handover: Handover,
+    *,
+    upcoming: Upcoming = nothing,
 ) -> Answer:
-    """Hand one message over; Unreachable if the connection breaks meanwhile."""
+    """
+    Hand one message over; Unreachable if the connection breaks meanwhile.
+
+    What is upcoming is begun behind the final dot, where there is one: `session.announced`.
+    """
+    announced, session.announced = session.announced, None
     if problem := unsendable(envelope, session.offers):
         handover.reach(problem.stage)
         return problem
-    body = wire_form(envelope.content)
-    lines = [*envelope_lines(envelope, session.offers, body), b"DATA\r\n"]
-    refusal = await _Commands(session, handover).give(lines)
-    return refusal or await _message(session, body, before_dot, handover)
+    made = announced or _made(envelope, session.offers)
+    refusal = await _Commands(session, handover).give(made.commands, said=bool(announced))
+    return refusal or await _Message(session, made.text, handover).give(before_dot, upcoming)
+
+
+def _made(envelope: Envelope, offers: Offers) -> Transaction:
+    text = wire_form(envelope.content)
+    return Transaction(envelope, [*envelope_lines(envelope, offers, text), b"DATA\r\n"], text)
 
 
 def wire_form(content: Sequence[bytes]) -> bytes:
@@ -90,12 +104,16 @@ class _Commands:
         self._handover = handover
         self._together = session.offers.pipelining
 
-    async def give(self, lines: list[bytes]) -> Reply | None:
-        """Say what was refused; None means that the server waits for the message."""
+    async def give(self, lines: Sequence[bytes], *, said: bool) -> Reply | None:
+        """
+        Say what was refused; None means that the server waits for the message.
+
+        They may be `said` already, behind the final dot of the last message.
+        """
         reset = [b"RSET\r\n"] if self._session.begun else []
         self._handover.reach(Stage.SENDER)
-        if self._together:
-            self._wire.say(b"".join(reset + lines), replies=len(reset + lines))
+        if self._together and not said:
+            self._wire.say(b"".join([*reset, *lines]), replies=len(reset) + len(lines))
         if reset:
             await self._reset(reset[0])
         refusal = await self._each(lines)
@@ -111,7 +129,7 @@ class _Commands:
             )
         self._session.begun = False
 
-    async def _each(self, lines: list[bytes]) -> Reply | None:
+    async def _each(self, lines: Sequence[bytes]) -> Reply | None:
         limits = self._handover.timeouts
         steps = zip(
             (Stage.SENDER, Stage.RECIPIENT, Stage.MESSAGE),
@@ -155,23 +173,38 @@ def _refusal(said: Said, stage: Stage) -> Reply | None:
     return None
 
 
-async def _message(
-    session: Session, body: bytes, before_dot: BeforeDot, handover: Handover
-) -> Answer:
-    """Send the message and its final dot; a small one leaves in one write with the dot."""
-    wire, limits = session.wire, handover.timeouts
-    rest = body
-    if len(body) > BLOCK:
-        await wire.pour(body, seconds=limits.block)
-        rest = b""
-    if not await before_dot():
-        wire.abort()
-        return stale()
-    wire.check()
-    handover.after_dot = True
-    wire.say(rest + b".\r\n")
-    await failpoints.reach_behind_writes("dotted")
-    said = await wire.reply(handover.within(limits.dot))
-    if said.code >= OK_LIMIT and said.code < REFUSED:
-        raise out_of_step(said)
-    return said.to(Stage.MESSAGE)
+class _Message:
+    """Sends a message and its final dot; a small one leaves in one write with the dot."""
+
+    def __init__(self, session: Session, text: bytes, handover: Handover) -> None:
+        self._session = session
+        self._wire = session.wire
+        self._text = text
+        self._handover = handover
+
+    async def give(self, before_dot: BeforeDot, upcoming: Upcoming) -> Answer:
+        rest = self._text
+        if len(rest) > BLOCK:
+            await self._wire.pour(rest, seconds=self._handover.timeouts.block)
+            rest = b""
+        if not await before_dot():
+            self._wire.abort()
+            return stale()
+        self._wire.check()
+        self._end(rest, self._announce(upcoming()))
+        await failpoints.reach_behind_writes("dotted")
+        said = await self._wire.reply(self._handover.within(self._handover.timeouts.dot))
+        if said.code >= OK_LIMIT and said.code < REFUSED:
+            raise out_of_step(said)
+        return said.to(Stage.MESSAGE)
+
+    def _announce(self, envelope: Envelope | None) -> Sequence[bytes]:
+        """The commands that begin the next transaction (RFC 2920, section 3.1)."""
+        if envelope is None or unsendable(envelope, self._session.offers):
+            return ()
+        self._session.announced = _made(envelope, self._session.offers)
+        return self._session.announced.commands
+
+    def _end(self, rest: bytes, commands: Sequence[bytes]) -> None:
+        self._handover.after_dot = True
+        self._wire.say(b"".join([rest, b".\r\n", *commands]), replies=1 + len(commands))
