@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -92,13 +93,15 @@ async def by_ours(
         tls=tls_context(authority),
         ehlo="bench.test",
     )
-    await _at_once(partial(_in_windows if way.together else _one_by_one, way), shares)
+    await _at_once(partial(_in_windows if way.together else _in_line, way), shares)
     await way.close()
 
 
-async def _one_by_one(way: SmtpTransport, envelopes: Sequence[Envelope]) -> None:
-    for each in envelopes:
-        _demand(await way.send(each, _go))
+async def _in_line(way: SmtpTransport, envelopes: Sequence[Envelope]) -> None:
+    rest = deque(envelopes)
+    line = way.line(lambda: rest[0] if rest else None)
+    while rest:
+        _demand(await line.send(rest.popleft(), _go))
 
 
 async def _in_windows(way: SmtpTransport, envelopes: Sequence[Envelope]) -> None:

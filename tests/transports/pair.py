@@ -63,9 +63,11 @@ Client = Callable[[Access, Sequence[Envelope]], Awaitable[list[str]]]
 
 
 async def ours(access: Access, envelopes: Sequence[Envelope]) -> list[str]:
-    """By `SmtpTransport`, by DATA."""
-    way = _way(access)
-    found = [_meaning(await way.send(each, always)) for each in envelopes]
+    """By `SmtpTransport`, by DATA; each envelope leaves with the final dot before it."""
+    way, rest, found = _way(access), [*envelopes], list[str]()
+    line = way.line(lambda: rest[0] if rest else None)
+    while rest:
+        found.append(_meaning(await line.send(rest.pop(0), always)))
     await way.close()
     return found
 
