@@ -18,8 +18,9 @@ from letterhead.delivery.leaving import Leaving
 from letterhead.delivery.polling import Polling
 from letterhead.delivery.prune import Kept, Prune
 from letterhead.delivery.rehearsal import Rehearsal
-from letterhead.delivery.seats import OwnSeats, SharedSeats
+from letterhead.delivery.seats import OwnSeats
 from letterhead.delivery.settling import Settler
+from letterhead.delivery.shared_seats import SharedSeats
 from letterhead.delivery.sweep import Sweep
 from letterhead.mail.notice import Press
 from letterhead.store.connections import Connections

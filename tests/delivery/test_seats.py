@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from letterhead.delivery import seats
-from letterhead.delivery.seats import OwnSeats, Seats, SharedSeats
+from letterhead.delivery import shared_seats
+from letterhead.delivery.seats import OwnSeats, Seats
+from letterhead.delivery.shared_seats import SharedSeats
 from letterhead.mail.limits import Allowance, Limits
 from letterhead.store.database import Database
 from letterhead.store.seats import SeatRows
@@ -191,7 +192,7 @@ async def test_what_a_dead_worker_had_is_free_again(ann: Worker, ben: Worker) ->
         alive = ben.at(seconds=4)
         async with alive as while_alive:
             assert while_alive == 0
-        async with ben.at(seconds=seats.TERM.total_seconds() + 1) as later:
+        async with ben.at(seconds=shared_seats.TERM.total_seconds() + 1) as later:
             assert later == 3
 
 

@@ -12,7 +12,8 @@ from letterhead.delivery.following import Following
 from letterhead.delivery.leaving import Leaving
 from letterhead.delivery.polling import Polling
 from letterhead.delivery.prune import Prune
-from letterhead.delivery.seats import OwnSeats, SharedSeats
+from letterhead.delivery.seats import OwnSeats
+from letterhead.delivery.shared_seats import SharedSeats
 from letterhead.delivery.sweep import Sweep
 from letterhead.mail.letter import LaneKey
 

@@ -14,7 +14,7 @@ from letterhead.store.tables import seats
 
 
 class SeatRows:
-    """The seats of one worker, and what others have; fits `delivery.seats.Rows`."""
+    """The seats of one worker, and what others have; fits `delivery.shared_seats.Rows`."""
 
     def __init__(self, database: Database, worker: str) -> None:
         self._database = database
