@@ -45,7 +45,8 @@ from letterhead.demo.stand import end, start_upstream
 from letterhead.demo.tally import arrivals
 
 OUT = Path("docs/benchmarks")
-DELAY = 50  # milliseconds of each reply, in the case that has one
+DELAY = 50  # milliseconds of each reply, in the cases that have one
+FAR = 200  # the same, where the cores are not to be the limit of four workers
 _PATIENCE = 600.0  # seconds for one run
 _WARM = 40  # messages before the clock starts
 
@@ -221,6 +222,13 @@ def cases(count: int) -> dict[str, Case]:
             "messages/s",
             SHARED,
             lambda peer: drained(peer, 2 * count, "--delay", str(DELAY)),
+            "per_second",
+        ),
+        "far": Case(
+            f"relayed of what waits, each reply {FAR} ms late; 40 portals; 1, 2 and 4 workers",
+            "messages/s",
+            SHARED,
+            lambda peer: drained(peer, count, "--delay", str(FAR)),
             "per_second",
         ),
         "idle": Case(

@@ -17,7 +17,7 @@ from letterhead.delivery.lease import Lease, Renewing
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import Seats
 from letterhead.delivery.settling import Settler
-from letterhead.delivery.supply import Supply
+from letterhead.delivery.supply import Batch, Supply
 from letterhead.mail import faults
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
@@ -119,26 +119,26 @@ class Drain:
             return bool(seats.count) and await self._begin(turn)
 
     async def _begin(self, turn: Turn) -> bool:
-        claims = await self._claim(turn)
-        if not claims:
+        batch = await self._claim(turn)
+        if not batch.claims:
             async with turn.seats.one():
                 await self._probe(turn.route)
             return False
         async with turn.lease.kept(self.outbox):
             if turn.lane[1] is Lane.TEST:
-                await self._rehearse(turn, claims[0])
+                await self._rehearse(turn, batch.claims[0])
                 return True
-            return await self._burst(turn, claims)
+            return await self._burst(turn, batch)
 
-    async def _claim(self, turn: Turn) -> Sequence[Claim]:
-        lease = (turn.lease.token, turn.lease.until)
+    async def _claim(self, turn: Turn) -> Batch:
+        lease, limit = (turn.lease.token, turn.lease.until), turn.batch
         claims = await self.outbox.claim(
-            turn.lane, lease, limit=turn.batch, now=self.clock(), under=turn.under
+            turn.lane, lease, limit=limit, now=self.clock(), under=turn.under
         )
         failpoints.reach("claimed")
-        return claims
+        return Batch(claims, is_all=len(claims) < limit)
 
-    async def _more(self, turn: Turn) -> Sequence[Claim] | None:
+    async def _more(self, turn: Turn) -> Batch | None:
         """The next batch, while it is our turn, and the route is as it was and carries."""
         now = self.clock()
         if turn.route.trouble or now >= turn.ends or self.stopping.is_set():
@@ -147,9 +147,9 @@ class Drain:
             return None
         return await self._claim(turn)
 
-    async def _burst(self, turn: Turn, claims: Sequence[Claim]) -> bool:
+    async def _burst(self, turn: Turn, batch: Batch) -> bool:
         way = await self.ways.of(turn.route)
-        supply = Supply(claims, turn.batch, partial(self._more, turn), self.outbox.contents)
+        supply = Supply(batch, partial(self._more, turn), self.outbox.contents)
         burst = Burst(self, turn, way, supply)
         await burst.run()
         carried = await self._conclude(turn.route, burst.stuck)

@@ -22,7 +22,7 @@ _AGAIN = timedelta(seconds=1)  # in which a lane that found no seat is looked at
 
 # Of what others could send as well, no more is claimed than is soon sent.
 _BATCH = 10  # mails, at least
-_ROUNDS = 4  # mails for each seat
+_ROUNDS = 6  # mails for each seat
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from letterhead import failpoints
 from letterhead.delivery.attempt import may_all_share
@@ -10,8 +11,17 @@ from letterhead.mail.letter import Claim
 
 _PART = 4 * 1024 * 1024  # bytes of bodies in memory at a time, or one body if it is larger
 
-More = Callable[[], Awaitable[Sequence[Claim] | None]]  # the next batch; None: not in this burst
 Read = Callable[[Iterable[str]], Awaitable[Mapping[str, bytes]]]  # bodies, by message ids
+
+
+class Batch(NamedTuple):
+    """What was claimed at once, and whether that was all that is due."""
+
+    claims: Sequence[Claim]
+    is_all: bool
+
+
+More = Callable[[], Awaitable[Batch | None]]  # the next batch; None: not in this burst
 
 
 class Supply:
@@ -22,14 +32,12 @@ class Supply:
     theirs meanwhile. A failure ends it: nobody is to be stopped for it in the middle of a mail.
     """
 
-    def __init__(self, claims: Sequence[Claim], batch: int, more: More, read: Read) -> None:
-        self._unread = deque(_parts(claims))
-        self._batch = batch
+    def __init__(self, first: Batch, more: More, read: Read) -> None:
+        self._unread = deque(_parts(first.claims))
         self._more = more
         self._read = read
         self._is_over = False
-        # Fewer than asked for: that was all, and what comes meanwhile wakes the lane.
-        self.is_all = len(claims) < batch
+        self.is_all = first.is_all  # what comes meanwhile wakes the lane
         self._ready: deque[Claim] = deque()
         self._bodies: Mapping[str, bytes] = {}
         self._turn = asyncio.Lock()
@@ -77,12 +85,12 @@ class Supply:
             self._failure = error
 
     async def _claim(self) -> None:
-        claims = await self._more()
-        if claims is None:
+        batch = await self._more()
+        if batch is None:
             self._is_over = True
         else:
-            self._unread += _parts(claims)
-            self.is_all = len(claims) < self._batch
+            self._unread += _parts(batch.claims)
+            self.is_all = batch.is_all
 
 
 def together(waiting: deque[Claim], most: int) -> list[Claim]:
