@@ -6,8 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from letterhead.delivery.sweep import Wakes
-from letterhead.mail.letter import Lane, Letter
+from letterhead.mail.letter import Lane, LaneKey, Letter
 from letterhead.mail.news import News, notices
 from letterhead.mail.notice import Press
 
@@ -20,6 +19,12 @@ class Desk(Protocol):
     async def tell(
         self, write: Callable[[News, int], Sequence[Letter]], now: datetime
     ) -> Sequence[int]: ...
+
+
+class Wakes(Protocol):
+    """What telling needs of lanes."""
+
+    def wake(self, lane: LaneKey) -> None: ...
 
 
 class Herald:

@@ -37,12 +37,6 @@ class Rows(Protocol):
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]: ...
 
 
-class Wakes(Protocol):
-    """What telling people needs of lanes."""
-
-    def wake(self, lane: LaneKey) -> None: ...
-
-
 class Lanes(Protocol):
     """What sweeping needs of lanes."""
 
