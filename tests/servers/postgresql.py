@@ -38,17 +38,21 @@ class PostgreSQL:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, and wait until it answers; after a crash it puts itself right first."""
-        where = ("-D", self.folder / "data", "-k", self.folder, "-p", self.port)
-        command = [*_as_user(), _program("postgres"), *where, *self.options]
-        self.process = daemons.start(command, self.folder / "log")
+        """Start it, and wait until it answers; after a crash it puts itself right first.
+
+        It refuses to start while sessions of the crashed one still end, so it is tried again then,
+        as whatever looks after a real one would.
+        """
+        self._spawn()
         ends = time.monotonic() + 20
         while not self._answers():
             assert time.monotonic() < ends, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.02)
+            if self.process.poll() is not None:
+                self._spawn()
 
     def kill(self) -> None:
-        """End it as a power cut of the process would; its children see that, and go as well."""
+        """End it as a power cut of the process would; its children see that, and go a little later."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
@@ -74,6 +78,11 @@ class PostgreSQL:
         name = f"made_{next(_numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def _spawn(self) -> None:
+        where = ("-D", self.folder / "data", "-k", self.folder, "-p", self.port)
+        command = [*_as_user(), _program("postgres"), *where, *self.options]
+        self.process = daemons.start(command, self.folder / "log")
 
     def _answers(self) -> bool:
         try:
