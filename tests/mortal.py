@@ -20,6 +20,7 @@ from tests.running import Platform, Portal
 from tests.servers.certificates import Certificates
 from tests.test_cli import Done
 
+LARGE = "Dear Anna, dear Ben, dear Carl\n" * 1500  # it has a file of its own beside SQLite
 MAILS = 24  # every other one waits for a person where nobody knows whether it arrived
 SEATS = PROVIDERS["other"].limits.connections
 TERM = lease.TERM.total_seconds()
@@ -96,7 +97,11 @@ class Site:
         Gives nothing where there is no answer, or the store is not to be had.
         """
         policies = ("hold", "resend")
-        batch = [message(f"Mail {at}", on_uncertain=policies[at % 2]) for at in range(MAILS)]
+        texts = (LARGE, "Dear Anna", "Dear Anna")
+        batch = [
+            message(f"Mail {at}", on_uncertain=policies[at % 2], text=texts[at % 3])
+            for at in range(MAILS)
+        ]
         headers = {"X-Portal": "hart", "Idempotency-Key": key}
         try:
             answer = self.platform.http.post(

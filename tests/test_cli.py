@@ -216,6 +216,24 @@ def test_the_doctor_finds_a_missing_key(tmp_path: Path) -> None:
     assert (found["key"], done.code) == ("fault", 1)
 
 
+def test_the_doctor_finds_missing_files_of_bodies(tmp_path: Path) -> None:
+    Done(tmp_path, "portal", "add", "hart", "Hart & Co")
+    large = "To: anna@client.test\nSubject: Plans\n\n" + "Dear Anna\n" * 5000
+    Done(tmp_path, "send", "--portal", "hart", "-t", stdin=large)
+    before = Done(tmp_path, "doctor", "--json", LETTERHEAD_DNS_SERVERS="127.0.0.1:9")
+    [file] = (tmp_path / "letterhead.db-bodies").iterdir()
+    file.unlink()
+
+    done = Done(tmp_path, "doctor", "--json", LETTERHEAD_DNS_SERVERS="127.0.0.1:9")
+
+    [well], [lost] = (
+        [each for each in json.loads(told.out) if each["check"] == "bodies"]
+        for told in (before, done)
+    )
+    assert (well["state"], lost["state"]) == ("ok", "fault")
+    assert file.name in lost["detail"]
+
+
 def test_a_reply_is_explained(tmp_path: Path) -> None:
     told = Done(tmp_path, "explain-reply", "535 5.7.8 Bad credentials")
     as_json = Done(tmp_path, "explain-reply", "--json", "--phase", "recipient", "550 5.1.1 None")

@@ -14,7 +14,7 @@ from letterhead.mail import faults
 from letterhead.mail.reply import Kind
 from letterhead.mail.ses import SesRoute
 from letterhead.mail.settings import SES
-from letterhead.store import server
+from letterhead.store import bodies, server
 from letterhead.submission import certificate
 from letterhead.submission.certificate import Identity
 
@@ -51,6 +51,18 @@ async def _server(config: Config) -> tuple[str, str]:
     if faults or warnings:
         return "fault" if faults else "warning", " ".join([*faults, *warnings])
     return "ok", f"PostgreSQL {found.version}, with connections for {found.processes} processes."
+
+
+async def _bodies(config: Config) -> tuple[str, str]:
+    """Whether the files that rows name are there: who brings back a backup may forget them."""
+    async with operating.opened(config) as (database, _):
+        if database.segments is None:
+            return "ok", "They are in the database, all of them."
+        folder, named = database.segments.folder, await database.reading(bodies.named)
+    missing = [each for each in named if not (folder / each).is_file()]
+    if missing:
+        return "fault", f"Files are missing in {folder}: {', '.join(missing)}."
+    return "ok", f"All {len(named)} files of large ones are there."
 
 
 async def _key(config: Config) -> tuple[str, str]:
@@ -136,6 +148,7 @@ _CHECKS: Mapping[str, Callable[[Config], Awaitable[tuple[str, str]]]] = MappingP
     {
         "database": _database,
         "database server": _server,
+        "bodies": _bodies,
         "key": _key,
         "certificates": _certificates,
         "own certificate": _own_certificate,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 FAILPOINTS: Mapping[str, str] = {
     "accepting": "mail that was handed in is written, and not committed",
+    "laid": "its large bodies are on disk, and no row says so",
     "accepted": "it is on disk, and whoever handed it in has no answer",
     "claimed": "mail is claimed, and nothing of it is begun",
     "loaded": "its bodies are read",

@@ -33,6 +33,9 @@ class History:
     async def forget_counts(self, before: datetime) -> int:
         return 0
 
+    async def tidy(self, before: datetime) -> int:
+        return 0
+
     async def add_up(self) -> bool:
         return bool(self.parts.pop(0))
 

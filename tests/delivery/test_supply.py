@@ -1,12 +1,12 @@
 """Which mails may be handed over at once."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from letterhead.delivery.supply import together
+from letterhead.delivery.supply import Batch, Supply, together
 from letterhead.mail.letter import Claim
 from tests.delivery.test_settling import claim
 
@@ -39,3 +39,21 @@ def test_mails_share_in_their_order_unless_one_is_held_or_large(
     assert [len(each) for each in groups] == sizes
     assert not waiting
     assert [each for group in groups for each in group] == claims
+
+
+async def test_what_has_no_body_is_passed_over() -> None:
+    whole, lost = [*SMALL, LARGE], {SMALL[1].message_id, LARGE.message_id}
+
+    async def no_more() -> Batch | None:
+        raise AssertionError("all are there")
+
+    async def read(message_ids: Iterable[str]) -> Mapping[str, bytes]:
+        return {each: b"Dear Anna" for each in message_ids if each not in lost}
+
+    supply = Supply(Batch(whole, is_all=True), no_more, read)
+    taken = [await supply.take(1) for _ in whole]
+    supply.demand()
+
+    expected = [each for each in SMALL if each.message_id not in lost]
+    assert [claim for part in taken for claim, _ in part] == expected
+    assert list(supply.end()) == []

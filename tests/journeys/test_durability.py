@@ -14,33 +14,61 @@ from tests.running import Platform
 
 REQUESTS = 50
 
-# A call that another thread interrupts stands in two lines.
-_FLUSHED_OR_ANSWERED = r"(f(?:data)?sync(?:\(\d+\)| resumed>\)) += 0)|(HTTP/1\.1 202)"
+# A call that another thread interrupts stands in two lines, of which the first has the path.
+_FLUSH = re.compile(r"(\d+) +f(?:data)?sync\(\d+<([^>]+)>(\) += 0)?")
+_RESUMED = re.compile(r"(\d+) +<\.\.\. f(?:data)?sync resumed>\) += 0")
+_ANSWER = "HTTP/1.1 202"
+
+SMALL, LARGE = "Dear Anna", "Dear Anna, dear Ben, dear Carl\n" * 2000
 
 
-def test_a_202_is_written_after_the_flush(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "flushed"),
+    [(SMALL, ["letterhead.db-wal"]), (LARGE, ["letterhead.db-bodies", "letterhead.db-wal"])],
+    ids=["in its row", "in a file of its own"],
+)
+def test_a_202_is_written_after_the_flush(tmp_path: Path, text: str, flushed: list[str]) -> None:
     if not shutil.which("strace"):
         pytest.skip("needs strace: run `make servers` as root on Debian")
     platform = Platform(tmp_path, {})
     portal = platform.portal("hart")
-    portal.send(message("Warm"))
+    portal.send(message("Warm", text=text))
     trace = tmp_path / "trace"
     calls = "trace=fsync,fdatasync,write,writev,sendto,sendmsg"
     where = ("-o", str(trace), "-p", str(platform.process.pid))
     watching = subprocess.Popen(
-        ["/usr/bin/strace", "-f", "-e", calls, "-s", "24", *where], stderr=subprocess.DEVNULL
+        ["/usr/bin/strace", "-f", "-y", "-e", calls, "-s", "24", *where], stderr=subprocess.DEVNULL
     )
     while not trace.exists() or "202" not in trace.read_text():  # until it has taken hold
         portal.send(message("Is it watched?"))
         time.sleep(0.05)
 
     for number in range(REQUESTS):
-        portal.send(message(f"Mail {number}"))
+        portal.send(message(f"Mail {number}", text=text))
     watching.send_signal(signal.SIGINT)
     watching.wait()
     platform.stop()
 
-    seen = re.findall(_FLUSHED_OR_ANSWERED, trace.read_text())
-    answers = [at for at, (_, answer) in enumerate(seen) if answer]
+    seen = flushed_or_answered(trace.read_text())
+    answers = [at for at, what in enumerate(seen) if what == _ANSWER]
     assert len(answers) >= REQUESTS
-    assert all(at > 0 and seen[at - 1][0] for at in answers[-REQUESTS:])
+    for at in answers[-REQUESTS:]:
+        before = seen[max(at - len(flushed), 0) : at]
+        assert all(part in path for part, path in zip(flushed, before, strict=True)), before
+
+
+def flushed_or_answered(trace: str) -> list[str]:
+    """The paths of files whose flush was done, and the answers, in their order."""
+    seen: list[str] = []
+    begun: dict[str, str] = {}  # by thread
+    for line in trace.splitlines():
+        if flush := _FLUSH.match(line):
+            thread, path, done = flush.groups()
+            begun[thread] = path
+            if done:
+                seen.append(path)
+        elif resumed := _RESUMED.match(line):
+            seen.append(begun[resumed[1]])
+        elif _ANSWER in line:
+            seen.append(_ANSWER)
+    return seen

@@ -38,7 +38,8 @@ class PostgreSQL:
         return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, and wait until it answers; after a crash it puts itself right first.
+        """
+        Start it, and wait until it answers; after a crash it puts itself right first.
 
         It refuses to start while sessions of the crashed one still end, so it is tried again then,
         as whatever looks after a real one would.
@@ -52,7 +53,7 @@ class PostgreSQL:
                 self._spawn()
 
     def kill(self) -> None:
-        """End it as a power cut of the process would; its children see that, and go a little later."""
+        """End it as a power cut of the process would; its children see that, and go soon."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

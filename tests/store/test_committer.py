@@ -20,6 +20,7 @@ class Counted:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.segments = None
         self.transactions = 0
 
     async def accepting(self, work: Work[object]) -> object:

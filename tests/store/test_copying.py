@@ -19,6 +19,7 @@ from tests.servers.postgresql import PostgreSQL
 from tests.store.conftest import NOW
 
 ROWS = 3
+PLACE = {"segment", "start", "octets"}  # of a body that is not in its row
 TABLES = [each.name for each in metadata.sorted_tables]
 
 
@@ -30,7 +31,8 @@ def source(tmp_path: Path) -> str:
     engine = sqlite.engine(url, Promise.ACCEPT)
     with engine.begin() as writing:
         for table in metadata.sorted_tables:
-            rows = [{each.key: _value(each, at) for each in table.c} for at in range(1, ROWS + 1)]
+            columns = [each for each in table.c if each.name not in PLACE]
+            rows = [{each.key: _value(each, at) for each in columns} for at in range(1, ROWS + 1)]
             writing.execute(insert(table), rows)
     engine.dispose()
     return url

@@ -148,10 +148,24 @@ async def test_forgetting_a_part_looks_at_that_part(portal: Portal, database: Da
         await history.forget_bodies(NOW)
         await history.forget_messages(NOW)
         await history.forget_counts(datetime(1970, 1, 10, tzinfo=UTC))
+        await lay_down_and_tidy(database)
 
     plans = await explained(database, asked)
-    assert len(plans) == 7
+    assert len(plans) == (10 if database.segments else 7)
     assert {each: plan for each, plan in plans.items() if walks(plan, *MAIL)} == {}
+
+
+async def lay_down_and_tidy(database: Database) -> None:
+    """Where there are files of large bodies: one that is nearly empty."""
+    if database.segments is None:
+        return
+    file = database.segments.folder / "a-file"
+    file.parent.mkdir()
+    file.write_bytes(b"x" * 1000)
+    async with database.settle() as writing:
+        words = "UPDATE body SET segment = 'a-file', start = 0, octets = 1 WHERE message_id = :id"
+        await writing.execute(text(words), {"id": f"{MANY:032}"})
+    await History(database).tidy(NOW)
 
 
 async def accept(committer: Committer, letter: MakeLetter) -> None:

@@ -19,6 +19,7 @@ ADD_UP_EVERY = 30.0
 COUNTS_KEPT = timedelta(days=366)  # of days, for the chart of messages
 _BREATH = 0.05  # seconds between parts, in which others have their turn
 
+_AT_ONCE = timedelta(0)
 _JOBS = timedelta(hours=1)  # what the queue of lanes noted of jobs that are done
 
 Forget = Callable[[datetime], Awaitable[int]]
@@ -46,6 +47,8 @@ class History(Protocol):
 
     async def forget_counts(self, before: datetime) -> int: ...
 
+    async def tidy(self, before: datetime) -> int: ...
+
     async def add_up(self) -> bool: ...
 
 
@@ -66,6 +69,7 @@ class Prune:
         self._rules = (
             ("bodies", history.forget_bodies, kept.bodies),
             ("messages", history.forget_messages, kept.messages),
+            ("files of bodies", history.tidy, _AT_ONCE),
             ("captured", captured, kept.captured),
             ("jobs", jobs, _JOBS),
             ("counts", history.forget_counts, COUNTS_KEPT),

@@ -77,12 +77,16 @@ class Supply:
         try:
             if not (self._unread or self.is_all or self._is_over):
                 await self._claim()
-            if self._unread:
+            while self._unread and not self._ready:
                 self._bodies = await self._read({each.message_id for each in self._unread[0]})
-                self._ready += self._unread.popleft()
+                self._ready += [each for each in self._unread.popleft() if self._is_whole(each)]
                 failpoints.reach("loaded")
         except Exception as error:  # noqa: BLE001 - `demand` raises it
             self._failure = error
+
+    def _is_whole(self, claim: Claim) -> bool:
+        """Whether the body is there: one that is missing comes round again, and stops nobody."""
+        return claim.message_id in self._bodies
 
     async def _claim(self) -> None:
         batch = await self._more()

@@ -11,7 +11,7 @@ import structlog
 from letterhead import failpoints
 from letterhead.errors import LetterheadError, Moving, Unavailable
 from letterhead.mail.letter import KeyReused, Letter, Receipt
-from letterhead.store import letters
+from letterhead.store import bodies, letters
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
 
@@ -125,7 +125,13 @@ class Committer:
                 self._fresh.keep(letter)
 
     async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
-        return await self._database.accepting(partial(letters.add, submitted=submitted))
+        """Keep letters; large bodies are on disk before the rows that say where."""
+        segments = self._database.segments
+        large = bodies.large(submitted) if segments else None
+        places = await segments.lay_down(large) if segments and large else {}
+        failpoints.reach("laid")
+        work = partial(letters.add, submitted=submitted, places=places)
+        return await self._database.accepting(work)
 
 
 def _is_of_one(error: Exception) -> bool:

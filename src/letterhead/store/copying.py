@@ -12,10 +12,10 @@ from sqlalchemy import Table, func, insert, select, text
 from sqlalchemy.engine import Connection, make_url
 
 from letterhead.errors import Conflict, Misconfigured
-from letterhead.store import revisions
+from letterhead.store import bodies, revisions
 from letterhead.store.database import kind_of
 from letterhead.store.promises import Promise
-from letterhead.store.tables import metadata
+from letterhead.store.tables import body, metadata
 
 _AT_ONCE = 500  # rows
 
@@ -95,7 +95,7 @@ def _demand_empty(writing: Connection) -> None:
 def _table(reading: Connection, writing: Connection, table: Table, progress: Progress) -> Copied:
     total, done, keys = _count(reading, table), 0, table.columns.keys()
     progress(table.name, done, total)
-    for part in reading.execute(select(table)).partitions(_AT_ONCE):
+    for part in _parts(reading, table):
         writing.execute(insert(table), [dict(zip(keys, each, strict=True)) for each in part])
         done += len(part)
         progress(table.name, done, total)
@@ -104,6 +104,12 @@ def _table(reading: Connection, writing: Connection, table: Table, progress: Pro
     if before != after or total != after.rows:
         raise Conflict(f"The table {table.name} is not the same after copying: nothing was kept.")
     return Copied(table.name, done, after.digest)
+
+
+def _parts(connection: Connection, table: Table) -> Iterator[Sequence[Sequence[Any]]]:
+    """The rows of a table, some at a time; bodies are whole, wherever they are kept."""
+    for part in connection.execute(select(table)).partitions(_AT_ONCE):
+        yield bodies.whole(connection, part) if table is body else part
 
 
 def _count(connection: Connection, table: Table) -> int:
@@ -122,7 +128,7 @@ def _continue_counting(writing: Connection, table: Table) -> None:
 
 def _sum(connection: Connection, table: Table) -> Sum:
     found = Sum()
-    for part in connection.execute(select(table)).partitions(_AT_ONCE):
+    for part in _parts(connection, table):
         found.add(part)
     return found
 

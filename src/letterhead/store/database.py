@@ -39,6 +39,7 @@ class Database:
         self._kind = kind_of(url)
         self._engines = {each: self._kind.async_engine(url, each) for each in Promise}
         self._thread_engines = {each: self._kind.engine(url, each) for each in Promise}
+        self.segments = self._kind.segments(url)
         self._writers = ThreadPoolExecutor(self._kind.WRITERS, "letterhead-writer")
         self._readers = ThreadPoolExecutor(self._kind.READERS, "letterhead-reader")
         # Where there is one writer at a time, waiting in line here is cheaper than trying there.
@@ -105,6 +106,8 @@ class Database:
             yield
 
     async def close(self) -> None:
+        if self.segments:
+            self.segments.close()
         for engine in self._engines.values():
             await engine.dispose()
         for thread in (self._writers, self._readers):

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Ids
-from letterhead.store import tally
+from letterhead.store import leftovers, tally
 from letterhead.store.database import Database
 from letterhead.store.tables import body, event, message, recipient
 
@@ -40,6 +40,10 @@ class History:
     async def forget_messages(self, before: datetime) -> int:
         """Forget messages whose last outcome is older, with all that belongs to them."""
         return await self._part(_messages, before)
+
+    async def tidy(self, _before: datetime) -> int:
+        """Remove segments of which little is needed; says how many."""
+        return await leftovers.remove(self._database)
 
     async def _part(self, forget: Callable[..., int], before: datetime) -> int:
         work = partial(forget, before=before, at_once=self._at_once)

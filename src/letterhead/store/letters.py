@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select
@@ -13,18 +14,20 @@ from letterhead.errors import Moving
 from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
-from letterhead.store import suppressions, tally, webhooks
+from letterhead.store import bodies, suppressions, tally, webhooks
 from letterhead.store.many import Many
 from letterhead.store.pairs import Pairs
-from letterhead.store.tables import body, event, message, portal, recipient
+from letterhead.store.segments import Place
+from letterhead.store.tables import event, message, portal, recipient
 from letterhead.store.webhooks import Happened
+
+_NOWHERE: Mapping[str, Place] = MappingProxyType({})
 
 _KeyOf = tuple[int, str]
 Suppressed = Mapping[tuple[int, str], Row[Any]]
 
 # Made once: making a statement takes longer than running it.
-_MESSAGE, _BODY, _RECIPIENT = (Many(insert(each)) for each in (message, body, recipient))
-_EVENT = Many(insert(event))
+_MESSAGE, _RECIPIENT, _EVENT = (Many(insert(each)) for each in (message, recipient, event))
 _KNOWN = Pairs(
     select(message.c.id, message.c.portal_id, message.c.idempotency_key, message.c.request_digest),
     message.c.portal_id,
@@ -45,8 +48,14 @@ class LetterRows:
         return (await self._connection.run_sync(add, [letter]))[0]
 
 
-def add(connection: Connection, submitted: Sequence[Letter]) -> list[Receipt | KeyReused]:
-    """Keep what is new; a letter whose idempotency key is known already is answered from it."""
+def add(
+    connection: Connection, submitted: Sequence[Letter], places: Mapping[str, Place] = _NOWHERE
+) -> list[Receipt | KeyReused]:
+    """
+    Keep what is new; a letter whose idempotency key is known already is answered from it.
+
+    `places` are those of bodies that are on disk already, by the ids of their letters.
+    """
     known = _known(connection, submitted)
     gone = suppressions.among(connection, submitted)
     fresh: dict[str, Letter] = {}
@@ -58,7 +67,7 @@ def add(connection: Connection, submitted: Sequence[Letter]) -> list[Receipt | K
         if not earlier:
             fresh[letter.id] = letter
             _remember(known, letter)
-    _insert(connection, list(fresh.values()), gone)
+    _insert(connection, list(fresh.values()), gone, places)
     failpoints.reach("accepting")
     return results
 
@@ -125,12 +134,17 @@ def _addressee(row: Row[Any]) -> Addressee:
     return Addressee(row.id, row.email, suppressed=row.status == Status.SUPPRESSED.value)
 
 
-def _insert(connection: Connection, fresh: Sequence[Letter], gone: Suppressed) -> None:
+def _insert(
+    connection: Connection,
+    fresh: Sequence[Letter],
+    gone: Suppressed,
+    places: Mapping[str, Place],
+) -> None:
     if not fresh:
         return
     _MESSAGE.run(connection, [_message_row(each) for each in fresh])
     _demand_here(connection, fresh)
-    _BODY.run(connection, [{"message_id": each.id, "content": each.content} for each in fresh])
+    bodies.add(connection, fresh, places)
     rows = [row for each in fresh for row in _recipient_rows(each, gone)]
     _RECIPIENT.run(connection, rows)
     tally.count(connection, _accepted(fresh))

@@ -25,8 +25,8 @@ from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import TAKEN, Status
 from letterhead.mail.portal import Ids
 from letterhead.mail.retry import PATIENCE
-from letterhead.store import webhooks
-from letterhead.store.tables import body, event, message, recipient
+from letterhead.store import bodies, webhooks
+from letterhead.store.tables import event, message, recipient
 from letterhead.store.tally import SENT, TallyRows
 
 _RARE = ("failed", "uncertain", "cancelled", "suppressed", "bounced", "complained")
@@ -118,12 +118,9 @@ class MessageRows:
         return sorted(rows, key=lambda row: row.at)
 
     async def content(self, message_id: str) -> bytes | None:
-        query = (
-            select(body.c.content)
-            .join_from(body, message, body.c.message_id == message.c.id)
-            .where(self._mine(), message.c.id == message_id)
-        )
-        return await self._connection.scalar(query)
+        query = select(message.c.id).where(self._mine(), message.c.id == message_id)
+        mine = list(await self._connection.scalars(query))
+        return (await self._connection.run_sync(bodies.read, mine)).get(message_id)
 
     async def cancel(self, message_id: str, now: datetime) -> int:
         """Cancel every recipient that is not being sent yet; says how many there were."""

@@ -36,10 +36,10 @@ from letterhead.mail.outcome import (
     Status,
 )
 from letterhead.mail.portal import Ids
-from letterhead.store import allowances, due, settling, tally, webhooks
+from letterhead.store import allowances, bodies, due, settling, tally, webhooks
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
-from letterhead.store.tables import body, connection, event, message, portal, recipient, suppression
+from letterhead.store.tables import connection, event, message, portal, recipient, suppression
 
 _AT_ONCE = 500  # rows that the sweep moves in one transaction
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
@@ -87,7 +87,7 @@ class Outbox:
         return [_claim(row, lane, lease) for row in await self._database.settling(work)]
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
-        """The bytes of messages, by message id."""
+        """The bytes of messages, by message id; what is missing is left out."""
         wanted = list(message_ids)
         found = self._fresh.take(wanted)
         if len(found) == len(wanted):
@@ -95,7 +95,7 @@ class Outbox:
         rest = [each for each in wanted if each not in found]
         return {
             **found,
-            **await self._database.reading(partial(_contents, message_ids=rest)),
+            **await self._database.reading(partial(bodies.read, message_ids=rest)),
         }
 
     async def settle(self, outcomes: Sequence[settling.Settled]) -> None:
@@ -266,9 +266,6 @@ _CLAIMS = (
     .where(recipient.c.id.in_(bindparam("_ids", expanding=True)))
     .order_by(recipient.c.due, recipient.c.id)
 )
-_CONTENTS = select(body.c.message_id, body.c.content).where(
-    body.c.message_id.in_(bindparam("_ids", expanding=True))
-)
 
 
 def _taking(
@@ -277,11 +274,6 @@ def _taking(
     """The values of `_TAKE`."""
     whose = {"_portal_id": lane[0], "_lane": lane[1].value, "_now": now, "_limit": limit}
     return {**whose, "_lease": lease[0], "_until": lease[1]}
-
-
-def _contents(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, bytes]:
-    rows = reading.execute(_CONTENTS, {"_ids": message_ids})
-    return {row.message_id: row.content for row in rows}
 
 
 def _claim(row: Row[Any], lane: LaneKey, lease: tuple[str, datetime]) -> Claim:

@@ -93,6 +93,11 @@ def alone(_url: str) -> Iterator[bool]:
     yield True
 
 
+def segments(_url: str) -> None:
+    """Workers on other machines must see every body."""
+    return
+
+
 @asynccontextmanager
 async def listening(url: str) -> AsyncIterator[tuple[AsyncConnection, AsyncConnection]]:
     """Two connections beside the pools, for as long as both last: to listen, and to ask."""

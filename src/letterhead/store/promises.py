@@ -8,6 +8,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from letterhead.store.segments import Segments
+
 
 class Promise(Enum):
     """What holds when a transaction has ended well."""
@@ -44,6 +46,10 @@ class Kind(Protocol):
 
     def alone(self, url: str) -> AbstractContextManager[bool]:
         """Hold what one serving process alone may hold; says whether that is us."""
+        ...
+
+    def segments(self, url: str) -> Segments | None:
+        """Where large bodies are kept; None: with all others."""
         ...
 
     def translated(self, error: SQLAlchemyError) -> Exception:

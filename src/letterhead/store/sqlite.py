@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from letterhead.errors import StorageFull, Unavailable
+from letterhead.store import bodies
 from letterhead.store.promises import Promise
+from letterhead.store.segments import Segments
 
 ONE_WRITER = True
 MIGRATES_ITSELF = True
@@ -79,6 +81,11 @@ def alone(url: str) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+def segments(url: str) -> Segments:
+    """Its log takes each body twice; a file beside it takes it once."""
+    return Segments(bodies.folder_of(make_url(url)))
 
 
 def translated(error: SQLAlchemyError) -> Exception:

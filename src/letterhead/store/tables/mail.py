@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -118,12 +119,23 @@ recipient = Table(
     sqlite_with_rowid=False,
 )
 
-# The message's bytes, apart: a change of state must not write them again.
+# The message's bytes, apart: a change of state must not write them again. Where a segment has
+# them, `content` is empty.
 body = Table(
     "body",
     metadata,
     Column("message_id", ForeignKey("message.id"), primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    Column("segment", String(32)),
+    Column("start", BigInteger),
+    Column("octets", Integer),
+    Index(
+        "ix_body_segment",
+        "segment",
+        "octets",
+        sqlite_where=text("segment IS NOT NULL"),
+        postgresql_where=text("segment IS NOT NULL"),
+    ),
 )
 
 # How many mails of a portal met what on which day.
