@@ -32,6 +32,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 from tests.forms import message
+from tests.mortal import LARGE
 from tests.plant import BATCH, Plant
 from tests.running import KEY
 from tests.servers import postgresql, small_disk
@@ -74,7 +75,9 @@ class Load(threading.Thread):
                 self._hand_in(policy, ids)
 
     def _hand_in(self, policy: str, ids: set[str]) -> None:
-        body = {"messages": [message(f"Mail {at}", on_uncertain=policy) for at in range(BATCH)]}
+        batch = [message(f"Mail {at}", on_uncertain=policy) for at in range(BATCH)]
+        batch[0] = message("Plans", on_uncertain=policy, text=LARGE)
+        body = {"messages": batch}
         headers = {"Authorization": f"Bearer {KEY}", "X-Portal": "hart"}
         try:
             url = f"{self._plant.web.address}/v1/messages/batch"
@@ -286,7 +289,7 @@ def _soaked(asked: argparse.Namespace, folder: Path) -> tuple[Sums, list[str]]:
     """The sums, and what was logged as a fault."""
     for each in ("postgresql", "disk"):
         (folder / each).mkdir()
-    size = _DISK + asked.messages // 100
+    size = _DISK + asked.messages // 50
     small = nullcontext() if asked.postgresql else _small_disk(folder / "disk", size)
     with small as disk, _plant(folder, on_postgresql=asked.postgresql) as (plant, server):
         dice = random.Random(asked.seed)  # noqa: S311 - no secret
