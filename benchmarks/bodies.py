@@ -1,5 +1,5 @@
 """
-Bodies in SQLite beside bodies in a file that is only appended to: what decision 0030 rests on.
+Bodies in SQLite beside bodies in a file that is only appended to, for decisions 0030 and 0034.
 
     python -m benchmarks.bodies            200 KB and 5 KB, groups of eight, five turns each
 

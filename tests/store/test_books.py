@@ -48,6 +48,8 @@ from letterhead.mail.portal import Ids
 from letterhead.mail.reply import Break, Kind, Reply, Stage
 from letterhead.mail.secret import Secret
 from letterhead.mail.settings import KeepPassword, SmtpSettings
+from letterhead.store.bodies import LARGE
+from letterhead.store.committer import Committer
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
 from letterhead.store.feedback import FeedbackRows
@@ -98,6 +100,7 @@ class Books(RuleBasedStateMachine):
         self.ring = [new_key()]
         self.accepted: dict[str, str] = {}  # recipients, and how each stood when last looked at
         self.messages: list[str] = []
+        self.contents: dict[str, bytes] = {}
         self.claims: list[Claim] = []
         self.leases = 0
 
@@ -151,8 +154,11 @@ class Books(RuleBasedStateMachine):
         to=st.sets(st.sampled_from(PEOPLE), min_size=1),
         kind=CLASSES,
         on_uncertain=st.sampled_from(list(OnUncertain)),
+        large=st.booleans(),
     )
-    def submit(self, to: set[str], kind: MessageClass, on_uncertain: OnUncertain) -> None:
+    def submit(
+        self, to: set[str], kind: MessageClass, on_uncertain: OnUncertain, *, large: bool = False
+    ) -> None:
         letter = Letter(
             id=self.ids.new(self.now),
             portal_id=self.portal.id,
@@ -166,17 +172,19 @@ class Books(RuleBasedStateMachine):
             metadata={},
             on_uncertain=on_uncertain,
             header_id="<1@hart.test>",
-            content=b"Subject: Invoice\r\n\r\nDear Anna\r\n",
+            content=b"Subject: Invoice\r\n\r\n" + b"Dear Anna\r\n" * (LARGE // 10 if large else 1),
             addressees=tuple(Addressee(self.ids.new(self.now), each) for each in sorted(to)),
         )
 
-        async def keep() -> None:
-            async with self.store.portal(self.portal) as desk:
-                await desk.letters.add(letter)
-
-        self.run(keep())
+        self.run(self._keep(letter))
         self.messages.append(letter.id)
+        self.contents[letter.id] = letter.content
         self.accepted |= {each.id: "" for each in letter.addressees}
+
+    async def _keep(self, letter: Letter) -> None:
+        committer = Committer(self.database)
+        async with committer.at_work():
+            await committer.add([letter])
 
     @rule(lane=st.sampled_from([Lane.LIVE, Lane.LIVE, Lane.SYSTEM]), limit=st.integers(1, 3))
     def claim(self, lane: Lane, limit: int) -> None:
@@ -244,8 +252,10 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The worker dies, and comes back as the only one."""
+        """The service dies, and comes back as the only one."""
         self.claims.clear()
+        if self.database.segments:
+            self.database.segments.close()
         while self.run(self.outbox.free(self.now, everything=True)):
             pass
 
@@ -369,6 +379,7 @@ class Books(RuleBasedStateMachine):
         history, before = History(self.database), self.now - timedelta(days=days)
         self.run(history.forget_bodies(before))
         self.run(history.forget_messages(before))
+        self.run(history.tidy(before))
 
     # ------------------------------------------------------------ what must hold
 
@@ -396,6 +407,16 @@ class Books(RuleBasedStateMachine):
     @invariant()
     def the_password_can_be_opened(self) -> None:
         assert self.run(self.store.locked()) == []
+
+    @invariant()
+    def bodies_are_whole(self) -> None:
+        """Where anybody may still get a message, its body is there; no other body is."""
+        found = self.run(self.outbox.contents(self.messages))
+        waited_for = {
+            row.message_id for row in self.run(self._rows()) if Status(row.status).is_open
+        }
+        assert waited_for <= found.keys()
+        assert found.items() <= self.contents.items()
 
     async def _is_paused(self) -> bool:
         async with self.store.look(self.portal) as desk:
@@ -428,8 +449,10 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         copy = tmp_path / "letterhead.db"
         shutil.copy(template, copy)
         yield f"sqlite:///{copy}"
-        for each in tmp_path.glob("letterhead.db*"):
+        for each in tmp_path.glob("letterhead.db-*/*"):
             each.unlink()
+        for each in tmp_path.glob("letterhead.db*"):
+            each.rmdir() if each.is_dir() else each.unlink()
 
     return copied
 
