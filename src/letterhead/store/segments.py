@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,6 +44,7 @@ class Segments:
         self.folder = folder
         self._size = size
         self._segment: _Segment | None = None
+        self._turn = threading.Lock()  # a file that is written to is not closed meanwhile
 
     async def lay_down(self, bodies: Mapping[str, bytes]) -> Mapping[str, Place]:
         """
@@ -55,29 +57,34 @@ class Segments:
 
     def close(self) -> None:
         """Let go of the file; the next body begins another."""
-        if self._segment:
-            self._segment.file.close()
-            self._segment = None
+        with self._turn:
+            self._leave()
 
     def _append(self, bodies: Mapping[str, bytes]) -> Mapping[str, Place]:
-        try:
-            return self._current().append(bodies)
-        except OSError as error:
-            self._give_up()
-            full = error.errno in _FULL
-            words = "The disk is full." if full else f"{self.folder}: {error.strerror}."
-            raise (StorageFull if full else Unavailable)(words) from error
+        with self._turn:
+            try:
+                return self._current().append(bodies)
+            except OSError as error:
+                self._give_up()
+                full = error.errno in _FULL
+                words = "The disk is full." if full else f"{self.folder}: {error.strerror}."
+                raise (StorageFull if full else Unavailable)(words) from error
 
     def _give_up(self) -> None:
         """Begin another file: after a failure nobody knows what of this one is on disk."""
         if self._segment:
             with suppress(OSError):
                 self._segment.cut()
-        self.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._segment:
+            self._segment.file.close()
+            self._segment = None
 
     def _current(self) -> "_Segment":
         if self._segment and self._segment.is_over(self._size):
-            self.close()
+            self._leave()
         self._segment = self._segment or _Segment(_begun(self.folder))
         return self._segment
 
