@@ -384,6 +384,20 @@ async def test_who_dies_after_the_copy_goes_on_with_the_rest(
     assert (await there.counts(hart))["message"] == before["message"] + 1
 
 
+async def test_a_portal_that_a_move_has_left_shut_is_a_problem(
+    cells: list[Cell], hart: Portal
+) -> None:
+    here, _ = cells
+    async with here.database.accept() as writing:
+        await writing.execute(portal_rows.update().values(moving_at=NOW))
+
+    soon = await here.store.problems(NOW + timedelta(minutes=59))
+    [late] = await here.store.problems(NOW + timedelta(minutes=61))
+
+    assert soon == []
+    assert "left shut: hart." in late
+
+
 async def test_a_portal_comes_back(cells: list[Cell], hart: Portal) -> None:
     here, there = cells
     await keep(here.store, hart, letter_of(hart, Ids()))

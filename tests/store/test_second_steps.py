@@ -76,7 +76,7 @@ async def test_without_its_key_health_is_red_and_nobody_is_let_in(database: Data
     lost = Store(database, Vault(lambda: [NEWER]))
 
     assert await lost.locked() == [JO]
-    assert await lost.problems() == ["Stored secrets whose key is not in the ring: 1."]
+    assert await lost.problems(NOW) == ["Stored secrets whose key is not in the ring: 1."]
     async with lost.look_at_people() as rows:
         assert await rows.second_steps.has(JO)
         assert await rows.second_steps.secret(JO) is None

@@ -203,7 +203,7 @@ async def test_secrets_are_sealed_anew_when_the_ring_is_turned(
 
     assert (outdated, done) == (["hart"], 1)
     after = Vault(lambda: [NEWER])
-    assert await Store(database, after).problems() == []
+    assert await Store(database, after).problems(NOW) == []
     assert (await only(Calls(database, after))).secret == secret
 
 
@@ -215,7 +215,7 @@ async def test_without_its_key_health_is_red_and_no_call_is_made(
     lost = Vault(lambda: [NEWER])
 
     assert await Store(database, lost).locked() == ["hart"]
-    assert await Store(database, lost).problems() == [
+    assert await Store(database, lost).problems(NOW) == [
         "Stored secrets whose key is not in the ring: 1."
     ]
     assert (await only(Calls(database, lost))).secret is None

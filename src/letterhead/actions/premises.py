@@ -77,7 +77,7 @@ async def health(store: Store, premises: Premises, now: datetime) -> Health:
     """Look at the service; where the database does not answer, that is what is wrong."""
     waiting: Waiting | None = None
     try:
-        problems = await store.problems()
+        problems = await store.problems(now)
         async with store.look_at_queue() as rows:
             waiting = await rows.waiting(now)
     except LetterheadError as error:

@@ -32,7 +32,7 @@ async def healthz(office: OfficeOf) -> Response:
     mail is taken by SMTP.
     """
     try:
-        problems = await office.store.problems()
+        problems = await office.store.problems(office.clock())
     except LetterheadError as error:
         problems = [str(error)]
     shown = {

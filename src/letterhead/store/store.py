@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.errors import Moving, Unavailable
@@ -38,8 +38,17 @@ from letterhead.store.vault import Vault
 from letterhead.store.webhooks import WebhookRows, WebhookSecrets
 
 _AT_ONCE = 100  # secrets that are sealed anew in one transaction
+_SOME = 10  # portals that are named
 
 _SEALED = (PasswordRows, SecondSteps, WebhookSecrets)
+
+_MOVE = timedelta(hours=1)  # longer than a portal is on its way
+_SHUT = (
+    select(rows.c.slug)
+    .where(rows.c.moving_at < bindparam("_before"), rows.c.closed_at.is_(None))
+    .order_by(rows.c.slug)
+    .limit(_SOME)
+)
 
 # Locked, but not against rows that point to it: mail comes in meanwhile.
 _ROW = select(rows.c.moving_at).with_for_update(key_share=True)
@@ -148,14 +157,20 @@ class Store:
         async with self._database.read() as connection:
             return [name for each in self._sealed(connection) for name in await each.locked()]
 
-    async def problems(self) -> list[str]:
+    async def problems(self, now: datetime) -> list[str]:
         """What the operator must mend, in words."""
         async with self._database.read() as connection:
             locked = await without_key(connection, self.vault)
+            shut = list(await connection.scalars(_SHUT, {"_before": now - _MOVE}))
             platform = await connection.run_sync(trouble, PLATFORM, 0)
         found = []
         if locked:
             found.append(f"Stored secrets whose key is not in the ring: {locked}.")
+        if shut:
+            found.append(
+                f"Portals that a move to another cell has left shut: {', '.join(shut)}."
+                " Say letterhead portal move again."
+            )
         if platform and platform.paused:
             found.append(
                 f"The platform's own route is paused: {faults.by_code(platform.fault).title}."
