@@ -106,14 +106,14 @@ class Database:
             yield
 
     async def close(self) -> None:
-        if self.segments:
-            self.segments.close()
         for engine in self._engines.values():
             await engine.dispose()
         for thread in (self._writers, self._readers):
             thread.shutdown()
         for each in self._thread_engines.values():
             each.dispose()
+        if self.segments:  # the last: rows that point there may have been on their way
+            self.segments.close()
 
     @asynccontextmanager
     async def _transaction(self, promise: Promise) -> AsyncIterator[AsyncConnection]:
