@@ -62,7 +62,7 @@ async def _bodies(config: Config) -> tuple[str, str]:
     missing = [each for each in named if not (folder / each).is_file()]
     if missing:
         return "fault", f"Files are missing in {folder}: {', '.join(missing)}."
-    return "ok", f"All {len(named)} files of large ones are there."
+    return "ok", f"Files of large ones: {len(named)}, and none is missing."
 
 
 async def _key(config: Config) -> tuple[str, str]:

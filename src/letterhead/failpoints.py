@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 FAILPOINTS: Mapping[str, str] = {
+    "laid": "large bodies of mail that was handed in are on disk, and no row says so",
     "accepting": "mail that was handed in is written, and not committed",
-    "laid": "its large bodies are on disk, and no row says so",
     "accepted": "it is on disk, and whoever handed it in has no answer",
     "claimed": "mail is claimed, and nothing of it is begun",
     "loaded": "its bodies are read",

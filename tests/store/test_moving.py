@@ -108,6 +108,12 @@ async def hart(cells: list[Cell]) -> Portal:
     return found
 
 
+async def shut(cell: Cell) -> None:
+    """As a move does that is then cut off."""
+    async with cell.database.accept() as writing:
+        await writing.execute(portal_rows.update().values(moving_at=NOW))
+
+
 def test_of_every_table_it_is_said_whether_it_moves() -> None:
     stays = {each.name for each in metadata.sorted_tables if moving.mine(each, 1) is None}
 
@@ -282,8 +288,7 @@ async def test_nothing_of_it_is_sent_where_it_was(cells: list[Cell], hart: Porta
     here, there = cells
     lane = (hart.id, Lane.LIVE)
     await keep(here.store, hart, letter_of(hart, Ids()))
-    async with here.database.accept() as writing:
-        await writing.execute(portal_rows.update().values(moving_at=NOW))
+    await shut(here)
     assert await Connections(here.database).route(lane, NOW) is None
 
     await move(here, there)
@@ -320,8 +325,7 @@ async def test_news_of_a_portal_that_moves_are_told_there_and_nobody_elses_wait(
 
 async def test_a_portal_that_is_shut_is_not_changed(cells: list[Cell], hart: Portal) -> None:
     here, _ = cells
-    async with here.database.accept() as writing:
-        await writing.execute(portal_rows.update().values(moving_at=NOW))
+    await shut(here)
 
     with pytest.raises(Moving):
         async with here.store.portal(hart) as desk:
@@ -334,8 +338,7 @@ async def test_what_is_reported_while_it_moves_is_to_be_reported_again(
     here, _ = cells
     one = letter_of(hart, Ids())
     await keep(here.store, hart, one)
-    async with here.database.accept() as writing:
-        await writing.execute(portal_rows.update().values(moving_at=NOW))
+    await shut(here)
 
     found = feedback.read(event("Delivery", one.addressees[0].id))
     assert isinstance(found, Report)
@@ -388,8 +391,7 @@ async def test_a_portal_that_a_move_has_left_shut_is_a_problem(
     cells: list[Cell], hart: Portal
 ) -> None:
     here, _ = cells
-    async with here.database.accept() as writing:
-        await writing.execute(portal_rows.update().values(moving_at=NOW))
+    await shut(here)
 
     soon = await here.store.problems(NOW + timedelta(minutes=59))
     [late] = await here.store.problems(NOW + timedelta(minutes=61))
@@ -420,8 +422,7 @@ async def test_a_move_that_was_cut_off_long_ago_brings_nothing_back(
 ) -> None:
     """It came to the other cell, and has left it since: what is here is old."""
     here, there = cells
-    async with here.database.accept() as writing:
-        await writing.execute(portal_rows.update().values(moving_at=NOW))
+    await shut(here)
     row = {"slug": hart.slug, "name": hart.name, "created_at": hart.created_at, "who": "op"}
     async with there.database.accept() as writing:
         await writing.execute(insert(gone_portal).values(**row, closed_at=LATER, waiting=0))

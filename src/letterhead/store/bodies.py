@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 LARGE = 32 * 1024  # octets; a smaller one costs less in its row than by a flush of its own
 
-_AT_ONCE = 20  # that are brought home in one transaction: they are large
+_AT_ONCE = 4  # that are brought home in one transaction: they are large
 
 _INSERT = Many(insert(body))
 _READ = select(body).where(body.c.message_id.in_(bindparam("_ids", expanding=True)))
