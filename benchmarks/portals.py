@@ -102,7 +102,7 @@ class Installation:
         database = Database(self.url)
         await database.migrate()
         store, committer = Store(database, self._vault), Committer(database)
-        intake = Intake(committer, lambda _: None, Ids(), Platform("localhost", "x@hart.example"))
+        intake = Intake(committer, Ids(), Platform("localhost", "x@hart.example"))
         async with committer.at_work():
             for start in range(0, load.portals, _AT_ONCE):
                 numbers = range(start, min(start + _AT_ONCE, load.portals))

@@ -141,7 +141,7 @@ async def hand_in(config: Config, slug: str, messages: Sequence[RawMessage]) -> 
     async with opened(config) as (database, store):
         portal = await portals.acting(store, slug, OPERATOR)
         committer = Committer(database)
-        intake = Intake(committer, lambda _: None, Ids(), platform(config))  # the sweep wakes
+        intake = Intake(committer, Ids(), platform(config))
         async with committer.at_work():
             kept = await intake.accept(portal, [Request(each) for each in messages], now())
     return [each.id for each in kept if isinstance(each, Receipt)]

@@ -74,7 +74,6 @@ class Service:
         self._database = database
         self._fresh = Fresh()
         self._outbox = Outbox(database, self._fresh)
-        self._committer = Committer(database, self._fresh)
         self._settler = Settler(self._outbox)
         share = Turns(database, now) if database.shared else None
         self._ways = outward.ways(config, store.vault, share=share)
@@ -89,6 +88,8 @@ class Service:
         )
         self._feedback = self._hears()
         self._crew = working.crew(config, database, self._team())
+        hands = working.hands(self._lanes, self._crew.drain)
+        self._committer = Committer(database, self._fresh, hands)
         self.office = self._office(examine)
 
     def _hears(self) -> Feedback:
@@ -119,7 +120,7 @@ class Service:
         domains = DomainCheck(store, self._dns, operating.networks(config), self._identities)
         return Office(
             store=store,
-            intake=Intake(self._committer, wake, press.ids, press.platform),
+            intake=Intake(self._committer, press.ids, press.platform),
             trial=Trial(store, wake, press, domains, config.public_url),
             domains=domains,
             identities=self._identities,

@@ -12,6 +12,7 @@ from letterhead.delivery.calling import Calling
 from letterhead.delivery.crew import Crew, Engine
 from letterhead.delivery.drain import Drain
 from letterhead.delivery.following import Following
+from letterhead.delivery.handover import Handover
 from letterhead.delivery.herald import Herald
 from letterhead.delivery.lanes import Lanes
 from letterhead.delivery.leaving import Leaving
@@ -25,6 +26,7 @@ from letterhead.delivery.sweep import Sweep
 from letterhead.mail.notice import Press
 from letterhead.store.connections import Connections
 from letterhead.store.database import Database
+from letterhead.store.handing import Elsewhere, Hands
 from letterhead.store.history import History
 from letterhead.store.leaving import Leaving as LeavingRows
 from letterhead.store.news import NewsRows
@@ -55,6 +57,11 @@ def lanes(database: Database, clock: Callable[[], datetime]) -> Engine:
         return Lanes()
     shared: Engine = import_module("letterhead.sharing").lanes(database, clock)
     return shared
+
+
+def hands(lanes: Engine, drain: Drain) -> Hands:
+    """Who takes over what is accepted: the lanes of this process, or whoever hears of it."""
+    return Handover(lanes, drain) if isinstance(lanes, Lanes) else Elsewhere(lanes.wake)
 
 
 def crew(config: Config, database: Database, team: Team) -> Crew:

@@ -126,3 +126,37 @@ async def test_a_slow_lane_does_not_hold_the_others_up() -> None:
     await asyncio.gather(task, return_exceptions=True)
 
     assert seen == [ORLA, HART]
+
+
+async def test_a_lane_is_kept_for_who_brings_mail_if_nobody_works_on_it() -> None:
+    lanes, seen, slow = Lanes(), list[LaneKey](), asyncio.Event()
+
+    async def drain(lane: LaneKey) -> bool:
+        seen.append(lane)
+        return False
+
+    async def brought(lane: LaneKey) -> bool:
+        await slow.wait()
+        return False
+
+    assert not await lanes.reserve(HART)  # nobody is there yet
+    task = asyncio.create_task(lanes.run(drain, at_once=3))
+    await asyncio.sleep(0)
+    assert await lanes.reserve(HART)
+    assert not await lanes.reserve(HART)
+    lanes.begin(HART, brought)
+    lanes.wake(HART)
+    assert await lanes.reserve(ORLA)
+    assert not await lanes.reserve((3, Lane.LIVE))  # one hand is kept for who waits in line
+    lanes.let_go(ORLA)
+    assert await lanes.reserve(ORLA)
+    lanes.let_go(ORLA)
+    assert seen == []
+    slow.set()
+    await until(lambda: bool(seen))
+    await lanes.idle(5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    assert seen == [HART]  # woken while it was worked on
+    assert not await lanes.reserve(HART)

@@ -63,6 +63,7 @@ from tests.conftest import migrated
 from tests.mail.test_feedback import event as event_of_ses
 from tests.servers.postgresql import PostgreSQL
 from tests.store.conftest import NOW
+from tests.store.hands import Hands
 
 T = TypeVar("T")
 
@@ -155,9 +156,16 @@ class Books(RuleBasedStateMachine):
         kind=CLASSES,
         on_uncertain=st.sampled_from(list(OnUncertain)),
         large=st.booleans(),
+        handed_over=st.booleans(),
     )
     def submit(
-        self, to: set[str], kind: MessageClass, on_uncertain: OnUncertain, *, large: bool = False
+        self,
+        to: set[str],
+        kind: MessageClass,
+        on_uncertain: OnUncertain,
+        *,
+        large: bool = False,
+        handed_over: bool = False,
     ) -> None:
         letter = Letter(
             id=self.ids.new(self.now),
@@ -176,15 +184,18 @@ class Books(RuleBasedStateMachine):
             addressees=tuple(Addressee(self.ids.new(self.now), each) for each in sorted(to)),
         )
 
-        self.run(self._keep(letter))
+        self.run(self._keep(letter, handed_over=handed_over))
         self.messages.append(letter.id)
         self.contents[letter.id] = letter.content
         self.accepted |= {each.id: "" for each in letter.addressees}
 
-    async def _keep(self, letter: Letter) -> None:
-        committer = Committer(self.database)
+    async def _keep(self, letter: Letter, *, handed_over: bool) -> None:
+        self.leases += 1
+        hands = Hands((f"lease {self.leases}", self.now + timedelta(minutes=1)), self.now)
+        committer = Committer(self.database, hands=hands if handed_over else None)
         async with committer.at_work():
             await committer.add([letter])
+        self.claims += [claim for _, claims in hands.begun for claim in claims]
 
     @rule(lane=st.sampled_from([Lane.LIVE, Lane.LIVE, Lane.SYSTEM]), limit=st.integers(1, 3))
     def claim(self, lane: Lane, limit: int) -> None:

@@ -172,8 +172,9 @@ async def accept(committer: Committer, letter: MakeLetter) -> None:
     """Messages with idempotency keys: one, many at once, and the same ones again."""
     few = [letter(idempotency_key="invoice-1", request_digest="one")]
     many = [letter(3, idempotency_key=f"order-{at}", request_digest="two") for at in range(20)]
-    for group in (few, many, many):
-        await committer._write(group)
+    async with committer.at_work():
+        for group in (few, many, many):
+            await committer.add(group)
 
 
 async def let_in(store: Store, portal: Portal) -> None:

@@ -73,23 +73,26 @@ class Office:
         return made
 
     async def drain(self, lane: Lane) -> None:
-        outbox, connections = Outbox(self.database), Connections(self.database)
-        settler, ways = Settler(outbox), OneWay(self.way)
-        rehearsal = Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: self.now)
+        settler = Settler(Outbox(self.database))
         async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
             settling = tasks.create_task(settler.run())
-            await Drain(
-                outbox=outbox,
-                connections=connections,
-                ways=ways,
-                settler=settler,
-                seats=OwnSeats(),
-                rehearsal=rehearsal,
-                platform=DESK,
-                limits=Limits(connections=8),
-                clock=lambda: self.now,
-            )((self.portal.id, lane))
+            await self.drains(settler)((self.portal.id, lane))
             settling.cancel()
+
+    def drains(self, settler: Settler) -> Drain:
+        """Who works on its lanes."""
+        connections, ways = Connections(self.database), OneWay(self.way)
+        return Drain(
+            outbox=Outbox(self.database),
+            connections=connections,
+            ways=ways,
+            settler=settler,
+            seats=OwnSeats(),
+            rehearsal=Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: self.now),
+            platform=DESK,
+            limits=Limits(connections=8),
+            clock=lambda: self.now,
+        )
 
     async def left(self, letter: Letter) -> Left:
         route = await Connections(self.database).route((self.portal.id, letter.lane), self.now)

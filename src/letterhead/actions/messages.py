@@ -1,7 +1,7 @@
 """Accept messages; find, cancel, resolve and send them again."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from letterhead.mail import message as rules
 from letterhead.mail import mime
 from letterhead.mail.address import Mailbox
 from letterhead.mail.change import Change, Differences
-from letterhead.mail.letter import Addressee, KeyReused, LaneKey, Letter, Receipt
+from letterhead.mail.letter import Addressee, KeyReused, Letter, Receipt
 from letterhead.mail.message import Message, MessageClass, OnUncertain
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Ids, Portal
@@ -45,20 +45,19 @@ class Intake:
     """Takes messages in: what it gives a receipt for is on disk."""
 
     committer: Committer
-    wake: Callable[[LaneKey], None]
     ids: Ids
     platform: Platform
 
     async def accept(
         self, portal: Portal, requests: Iterable[Request], now: datetime
     ) -> list[Receipt | KeyReused]:
-        """Keep all of `requests` with one commit, and wake their lanes."""
+        """Keep all of `requests` with one commit."""
         letters: list[Letter] = []
         for request in requests:
             letters.append(await self._letter(portal, request, now))
             if len(letters) % _BREATH == 0:
                 await asyncio.sleep(0)
-        return await self._keep(letters) if letters else []
+        return await self.committer.add(letters) if letters else []
 
     async def send_again(
         self, portal: Portal, found: Found, content: bytes, now: datetime
@@ -78,13 +77,7 @@ class Intake:
             content=content,
             again_of=row.id,
         )
-        return receipt((await self._keep([letter]))[0])
-
-    async def _keep(self, letters: Sequence[Letter]) -> list[Receipt | KeyReused]:
-        kept = await self.committer.add(letters)
-        for lane in {(each.portal_id, each.lane) for each in letters}:
-            self.wake(lane)
-        return kept
+        return receipt((await self.committer.add([letter]))[0])
 
     async def _letter(self, portal: Portal, request: Request, now: datetime) -> Letter:
         if isinstance(request.message, RawMessage):

@@ -100,6 +100,19 @@ class Drain:
                 return True
         return False
 
+    def rests(self, lane: LaneKey) -> bool:
+        """Whether nobody works on a lane now, whatever comes."""
+        now = self.clock()
+        return self.stopping.is_set() or self.resting.get(lane, now) > now
+
+    async def go_on(self, lane: LaneKey, route: Route, lease: Lease, batch: Batch) -> bool:
+        """Send what was claimed as it was accepted; says whether it left something to be done."""
+        failpoints.reach("claimed")
+        under = route.allowance(self.limits)
+        async with self.seats.of(under) as seats, lease.kept(self.outbox):
+            ends = self.clock() + BURST
+            return await self._burst(Turn(lane, route, under, seats, lease, ends), batch)
+
     async def _turn(self, lane: LaneKey, ends: datetime) -> bool:
         """Work by the route as it is; False if nothing is left, or it does not carry."""
         now = self.clock()

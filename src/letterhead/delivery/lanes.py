@@ -32,6 +32,7 @@ class Lanes:
         self._numbers = itertools.count()
         self._waiting: set[LaneKey] = set()
         self._running: dict[LaneKey, bool] = {}  # whether to look once more
+        self._hands: tuple[asyncio.Semaphore, asyncio.TaskGroup] | None = None
         self._still = asyncio.Event()
         self._still.set()
 
@@ -48,6 +49,38 @@ class Lanes:
         for lane in due:
             self.wake(lane)
 
+    async def reserve(self, lane: LaneKey) -> bool:
+        """
+        Keep a lane for who brings mail along, until it begins or is let go.
+
+        False if it waits or is worked on already, or all hands are full.
+        """
+        if self._hands is None or lane in self._running or lane in self._waiting:
+            return False
+        seats, _ = self._hands
+        if seats.locked():
+            return False
+        await seats.acquire()
+        self._take(lane)
+        return True
+
+    def begin(self, lane: LaneKey, drain: Drain) -> None:
+        """Work on a lane that was kept."""
+        if self._hands is None:
+            self.let_go(lane)
+        else:
+            _, tasks = self._hands
+            tasks.create_task(self._work(lane, drain))
+
+    def let_go(self, lane: LaneKey, *, more: bool = False) -> None:
+        """Work on a lane no more; once again later if there is more, or it was woken meanwhile."""
+        if self._hands:
+            self._hands[0].release()
+        if self._running.pop(lane) or more:
+            self.wake(lane)
+        if not self._running:
+            self._still.set()
+
     async def forget(self, _: datetime, /) -> int:
         """There is nothing to forget: it is all in memory."""
         return 0
@@ -63,16 +96,21 @@ class Lanes:
 
     async def run(self, drain: Drain, *, at_once: int = AT_ONCE) -> None:
         """Work on lanes for ever; `drain` says whether it left something to be done."""
-        seats = asyncio.Semaphore(at_once)
         async with asyncio.TaskGroup() as tasks:
-            while True:
-                await seats.acquire()
-                _, _, lane = await self._queue.get()
-                self._waiting.discard(lane)
-                self._running[lane] = False
-                self._still.clear()
-                task = tasks.create_task(self._work(lane, drain))
-                task.add_done_callback(lambda _: seats.release())
+            self._hands = seats, _ = asyncio.Semaphore(at_once), tasks
+            try:
+                while True:
+                    await seats.acquire()
+                    _, _, lane = await self._queue.get()
+                    self._waiting.discard(lane)
+                    self._take(lane)
+                    tasks.create_task(self._work(lane, drain))
+            finally:
+                self._hands = None
+
+    def _take(self, lane: LaneKey) -> None:
+        self._running[lane] = False
+        self._still.clear()
 
     async def _work(self, lane: LaneKey, drain: Drain) -> None:
         more = False
@@ -84,7 +122,4 @@ class Lanes:
             # A fault of ours on one lane must not stop the others; the sweep comes back to it.
             log.exception("lane broke", portal=lane[0], lane=lane[1].value)
         finally:
-            if self._running.pop(lane) or more:
-                self.wake(lane)
-            if not self._running:
-                self._still.set()
+            self.let_go(lane, more=more)

@@ -14,6 +14,7 @@ from letterhead.mail.letter import KeyReused, Letter, Receipt
 from letterhead.store import bodies, letters
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
+from letterhead.store.handing import Elsewhere, Handing, Hands
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +33,14 @@ class _Submission:
 
 
 class Committer:
-    """Writes letters down; `add` returns when they are on disk."""
+    """Writes letters down; `add` returns when they are on disk, and on their way."""
 
-    def __init__(self, database: Database, fresh: Fresh | None = None) -> None:
+    def __init__(
+        self, database: Database, fresh: Fresh | None = None, hands: Hands | None = None
+    ) -> None:
         self._database = database
         self._fresh = fresh or Fresh()
+        self._hands = hands or Elsewhere()
         self._waiting: list[_Submission] = []
         self._bytes = 0
         self._arrived = asyncio.Event()
@@ -104,7 +108,8 @@ class Committer:
     async def _commit(self, group: list[_Submission]) -> None:
         try:
             submitted = [each for part in group for each in part.letters]
-            kept = await self._write(submitted)
+            lanes = Handing(self._hands, submitted)
+            kept = await self._write(submitted, lanes)
         except Exception as error:
             if len(group) > 1 and _is_of_one(error):  # it is not to spoil the others
                 for part in group:
@@ -117,6 +122,7 @@ class Committer:
             failpoints.reach("accepted")
             self._note(submitted, kept)
             _answer(group, kept)
+            lanes.begin()
 
     def _note(self, submitted: Sequence[Letter], kept: Sequence[Kept]) -> None:
         for letter, each in zip(submitted, kept, strict=True):
@@ -124,14 +130,14 @@ class Committer:
                 self.accepted += len(each.addressees)
                 self._fresh.keep(letter)
 
-    async def _write(self, submitted: Sequence[Letter]) -> list[Kept]:
+    async def _write(self, submitted: Sequence[Letter], lanes: Handing) -> list[Kept]:
         """Keep letters; large bodies are on disk before the rows that say where."""
         segments = self._database.segments
         large = bodies.large(submitted) if segments else None
         places = await segments.lay_down(large) if segments and large else {}
         failpoints.reach("laid")
-        work = partial(letters.add, submitted=submitted, places=places)
-        return await self._database.accepting(work)
+        keep = partial(letters.add, submitted=submitted, places=places)
+        return await lanes.keep(self._database, keep)
 
 
 def _is_of_one(error: Exception) -> bool:

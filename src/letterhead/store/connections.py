@@ -25,9 +25,9 @@ from letterhead.mail.outcome import Stuck
 from letterhead.mail.said import kept
 from letterhead.mail.settings import Type
 from letterhead.store import news
+from letterhead.store.claims import QUEUED
 from letterhead.store.database import Database
 from letterhead.store.dialect import insert_new
-from letterhead.store.outbox import QUEUED
 from letterhead.store.routes import route_of, way
 from letterhead.store.settling import reply_row
 from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
@@ -50,7 +50,7 @@ class Connections:
         While its connection is paused, mail takes the platform's route if the portal wants it so;
         each time that the connection may be tried again, the next mail is the probe.
         """
-        return await self._database.reading(partial(_route, lane=lane, now=now))
+        return await self._database.reading(partial(route, lane=lane, now=now))
 
     async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble:
         """Let a connection wait, longer each time; paused if a person must mend it."""
@@ -151,7 +151,8 @@ def trouble(reading: Connection, connection_id: int, version: int) -> Trouble | 
     return Trouble(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public API
 
 
-def _route(reading: Connection, lane: LaneKey, now: datetime) -> Route | None:
+def route(reading: Connection, lane: LaneKey, now: datetime) -> Route | None:
+    """The way that a lane's mail takes now, as `Connections.route` says."""
     row = way(reading, *lane)
     if row is None:
         return None

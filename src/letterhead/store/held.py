@@ -21,7 +21,7 @@ from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Lane
 from letterhead.mail.outcome import Status
 from letterhead.store import webhooks
-from letterhead.store.outbox import QUEUED
+from letterhead.store.claims import QUEUED
 from letterhead.store.tables import event, message, microseconds, recipient
 
 # Written out, not bound: only so does the planner see that the partial index fits.

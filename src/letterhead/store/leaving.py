@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from letterhead.mail.outcome import Status
 from letterhead.mail.portal import Portal
 from letterhead.store import tables
+from letterhead.store.claims import SENDING
 from letterhead.store.database import Database
-from letterhead.store.outbox import SENDING
 from letterhead.store.tables import gone_portal, message, metadata, portal, recipient
 
 # What came in while the door was being closed, and outcomes that were on their way.

@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from letterhead.errors import Conflict, Misconfigured, Moved, NotFound, Unavailable
 from letterhead.mail.outcome import Status
 from letterhead.store import revisions
+from letterhead.store.claims import SENDING
 from letterhead.store.copying import Copied, Progress, Sum
 from letterhead.store.database import kind_of
 from letterhead.store.leaving import GRACE, remove_portal, remove_some
-from letterhead.store.outbox import SENDING
 from letterhead.store.promises import Promise
 from letterhead.store.tables import gone_portal, message, metadata, portal, recipient
 

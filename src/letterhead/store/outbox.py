@@ -6,18 +6,12 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Integer,
     Row,
     Select,
     Update,
-    and_,
-    bindparam,
     case,
     exists,
-    func,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -26,33 +20,24 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from letterhead import failpoints
 from letterhead.mail import faults
-from letterhead.mail.address import Mailbox
 from letterhead.mail.event import EventKind
 from letterhead.mail.faults import shows_at_sign_in
 from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
-from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import (
     Status,
 )
 from letterhead.mail.portal import Ids
-from letterhead.store import allowances, bodies, due, settling, tally, webhooks
+from letterhead.store import bodies, claims, due, settling, tally, webhooks
+from letterhead.store.claims import QUEUED, SENDING, Wanted, some
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
-from letterhead.store.tables import connection, event, message, portal, recipient, suppression
+from letterhead.store.tables import connection, event, message, portal, recipient
 
-_AT_ONCE = 500  # rows that the sweep moves in one transaction
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
-
-QUEUED = due.queued(recipient)
-SENDING = recipient.c.status == literal_column("'sending'")
 
 # What `_note` needs of a row.
 _NOTED = tuple(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane"))
-
-_SUPPRESSED = (suppression.c.portal_id == recipient.c.portal_id) & (
-    suppression.c.email == func.lower(recipient.c.email)
-)
 
 
 class Outbox:
@@ -76,15 +61,8 @@ class Outbox:
 
         No more than the connection allows now: what is taken counts as sent, over all workers.
         """
-
-        def work(writing: Connection) -> Sequence[Row[Any]]:
-            def take(count: int) -> Sequence[str]:
-                return list(writing.scalars(_TAKE, _taking(lane, lease, limit=count, now=now)))
-
-            taken = allowances.spend(writing, under, take, limit=limit, now=now)
-            return writing.execute(_CLAIMS, {"_ids": taken}).all() if taken else []
-
-        return [_claim(row, lane, lease) for row in await self._database.settling(work)]
+        wanted = Wanted(lane=lane, lease=lease, limit=limit, under=under, now=now)
+        return await self._database.settling(partial(claims.take, wanted=wanted))
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id; what is missing is left out."""
@@ -150,7 +128,7 @@ class Outbox:
         unsure = recipient.c.dot_sent
         query = (
             update(recipient)
-            .where(recipient.c.id.in_(_some(over)))
+            .where(recipient.c.id.in_(some(over)))
             .values(
                 status=case((unsure, Status.UNCERTAIN.value), else_=Status.QUEUED.value),
                 lease=None,
@@ -169,7 +147,7 @@ class Outbox:
         wanted_so = exists().where(
             message.c.id == columns.message_id, message.c.send_at.is_not(None)
         )
-        query = update(recipient).where(columns.id.in_(_some(*ahead, ~wanted_so))).values(due=now)
+        query = update(recipient).where(columns.id.in_(some(*ahead, ~wanted_so))).values(due=now)
         return await self._database.settling(
             lambda writing: len(writing.execute(query.returning(columns.id)).all())
         )
@@ -179,7 +157,7 @@ class Outbox:
         held = exists().where(connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id]))
         query = (
             update(recipient)
-            .where(recipient.c.id.in_(_some(QUEUED, recipient.c.expires <= now, ~held)))
+            .where(recipient.c.id.in_(some(QUEUED, recipient.c.expires <= now, ~held)))
             .values(status=Status.FAILED.value, fault="expired", settled_at=now)
             .returning(*_NOTED)
         )
@@ -191,31 +169,6 @@ def _paused(now: datetime) -> Select[int, str]:
     columns = connection.c
     rests = columns.due > now
     return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
-
-
-def _waits_on(portal_id: Any, lane: Any, now: Any) -> ColumnElement[bool]:  # noqa: ANN401 - values, or what stands for them
-    columns = recipient.c
-    return and_(
-        QUEUED,
-        columns.portal_id == portal_id,
-        columns.lane == lane,
-        columns.due <= now,
-    )
-
-
-def _some(
-    *conditions: ColumnElement[bool],
-    order: Sequence[ColumnElement[Any]] = (),
-    limit: int | ColumnElement[int] = _AT_ONCE,
-) -> Select[str]:
-    """
-    The ids of some recipients, without those that another transaction is busy with.
-
-    A CTE, since PostgreSQL may run a subquery with a limit more than once.
-    """
-    query = select(recipient.c.id).where(*conditions).order_by(*order).limit(limit)
-    some = query.with_for_update(skip_locked=True).cte("some")
-    return select(some.c.id)
 
 
 def _change(writing: Connection, query: Update) -> bool:
@@ -235,63 +188,6 @@ def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> 
     live = [row for row in rows if row.lane == Lane.LIVE.value]
     tally.count(writing, [(row.portal_id, now, tally.FAILED) for row in live])
     return len(rows)
-
-
-# What is asked for each batch is made once: making a statement takes longer than running it.
-_TAKE = (
-    update(recipient)
-    .where(
-        recipient.c.id.in_(
-            _some(
-                _waits_on(bindparam("_portal_id"), bindparam("_lane"), bindparam("_now")),
-                order=(recipient.c.due, recipient.c.id),
-                limit=bindparam("_limit", type_=Integer),
-            )
-        )
-    )
-    .values(
-        status=Status.SENDING.value,
-        lease=bindparam("_lease"),
-        lease_until=bindparam("_until"),
-        attempts=recipient.c.attempts + 1,
-    )
-    .returning(recipient.c.id)
-)
-_CLAIMS = (
-    select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
-    .add_columns(message.c.from_name, message.c.reply_to, message.c.header_id)
-    .add_columns(message.c.on_uncertain, message.c.size, suppression.c.at.label("suppressed"))
-    .join_from(recipient, message, recipient.c.message_id == message.c.id)
-    .outerjoin(suppression, _SUPPRESSED)
-    .where(recipient.c.id.in_(bindparam("_ids", expanding=True)))
-    .order_by(recipient.c.due, recipient.c.id)
-)
-
-
-def _taking(
-    lane: LaneKey, lease: tuple[str, datetime], *, limit: int, now: datetime
-) -> Mapping[str, Any]:
-    """The values of `_TAKE`."""
-    whose = {"_portal_id": lane[0], "_lane": lane[1].value, "_now": now, "_limit": limit}
-    return {**whose, "_lease": lease[0], "_until": lease[1]}
-
-
-def _claim(row: Row[Any], lane: LaneKey, lease: tuple[str, datetime]) -> Claim:
-    return Claim(
-        id=row.id,
-        lane=lane,
-        message_id=row.message_id,
-        email=row.email,
-        suppressed=row.suppressed is not None,
-        attempts=row.attempts,
-        resend=row.on_uncertain == OnUncertain.RESEND.value,
-        lease=lease[0],
-        lease_until=lease[1],
-        size=row.size,
-        from_name=row.from_name,
-        reply_to=tuple(Mailbox(*each) for each in row.reply_to),
-        header_id=row.header_id,
-    )
 
 
 def _note(

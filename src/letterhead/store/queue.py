@@ -9,9 +9,9 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.mail.letter import PLATFORM, Trouble
+from letterhead.store.claims import QUEUED, SENDING
 from letterhead.store.connections import trouble
 from letterhead.store.held import HELD
-from letterhead.store.outbox import QUEUED, SENDING
 from letterhead.store.tables import connection, portal, recipient
 
 _PAUSED = 50  # connections that are named
