@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from letterhead import demo, memory, operating
+from letterhead import memory, operating
 from letterhead.cli.output import AsJson, print_rows, table_by_table
 from letterhead.delivery.lanes import AT_ONCE
 from letterhead.doctor import examine
@@ -120,7 +120,8 @@ def run_demo(
 ) -> int:
     """Prove the main job on this machine, with a mail server of its own."""
     stays = sys.stdout.isatty() if stay is None else stay
-    return demo.run(messages, stay=stays)
+    status: int = import_module("letterhead.demo").run(messages, stay=stays)
+    return status
 
 
 def _run(part: operating.Part, command: str = "") -> None:
