@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from letterhead.delivery.drain import Drain, Seating
+from letterhead.delivery.opening import Opening
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats, Seats
 from letterhead.delivery.settling import Settled, Settler
-from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.letter import Begun, Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.outcome import Returned, Sent, Stuck, Uncertain
 from letterhead.mail.reply import Answer, Break, Kind, Reply, Stage
@@ -68,6 +69,14 @@ class World:
     ) -> Sequence[Claim]:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return taken
+
+    async def begin(self, opening: Opening) -> Begun | None:
+        route = await self.route(opening.lane, opening.now)
+        if route is None or route.trouble:
+            return None
+        limit = opening.batch(route)
+        claims = await self.claim(opening.lane, opening.lease, limit=limit, now=opening.now)
+        return Begun(route, claims, is_all=len(claims) < limit)
 
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         return dict.fromkeys(message_ids, b"Subject: x\r\n\r\nx\r\n")
@@ -331,6 +340,8 @@ class Announced:
 
 class OneSeat:
     """Whatever is allowed, there is one seat."""
+
+    shared = False
 
     def __init__(self) -> None:
         self.found = Seats(1)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from letterhead.mail.letter import LaneKey, Route
+from letterhead.mail.letter import Begun, LaneKey, Route
 from letterhead.mail.limits import Allowance, Limits
-from letterhead.store.handing import Begun
 from tests.store.conftest import NOW
 
 
@@ -18,22 +17,21 @@ class Hands:
     limits: Limits = field(default_factory=lambda: Limits(connections=5))
     busy: set[LaneKey] = field(default_factory=set)
     begun: list[Begun] = field(default_factory=list)
-    whole: list[bool] = field(default_factory=list)
     woken: list[LaneKey] = field(default_factory=list)
     fault: Exception | None = None
 
-    async def open(self, lane: LaneKey) -> "Opening | None":
+    async def open(self, lane: LaneKey) -> "Kept | None":
         if lane in self.busy:
             return None
         self.busy.add(lane)
-        return Opening(lane, self, self.now, self.lease)
+        return Kept(lane, self, self.now, self.lease)
 
     def wake(self, lane: LaneKey) -> None:
         self.woken.append(lane)
 
 
 @dataclass
-class Opening:
+class Kept:
     lane: LaneKey
     hands: Hands
     now: datetime
@@ -44,9 +42,11 @@ class Opening:
             raise self.hands.fault
         return route.allowance(self.hands.limits)
 
-    def begin(self, begun: Begun, *, is_all: bool) -> None:
+    def batch(self, _: Route) -> int:
+        return 100
+
+    def begin(self, begun: Begun) -> None:
         self.hands.begun.append(begun)
-        self.hands.whole.append(is_all)
 
     def let_go(self) -> None:
         self.hands.busy.remove(self.lane)

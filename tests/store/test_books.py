@@ -195,7 +195,7 @@ class Books(RuleBasedStateMachine):
         committer = Committer(self.database, hands=hands if handed_over else None)
         async with committer.at_work():
             await committer.add([letter])
-        self.claims += [claim for _, claims in hands.begun for claim in claims]
+        self.claims += [claim for begun in hands.begun for claim in begun.claims]
 
     @rule(lane=st.sampled_from([Lane.LIVE, Lane.LIVE, Lane.SYSTEM]), limit=st.integers(1, 3))
     def claim(self, lane: Lane, limit: int) -> None:

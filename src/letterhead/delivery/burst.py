@@ -10,7 +10,7 @@ import structlog
 
 from letterhead.delivery.attempt import Mail, Marks, Seat, envelope
 from letterhead.delivery.lease import Lease
-from letterhead.delivery.seats import Seats
+from letterhead.delivery.seats import Seats, batch_under
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.supply import Supply
 from letterhead.errors import Unavailable
@@ -41,7 +41,7 @@ class Turn:
         """How many to claim at a time."""
         if self.route.trouble or self.lane[1] is Lane.TEST:
             return 1  # all are behind it: one is enough to see
-        return self.seats.batch(self.under.limits)
+        return batch_under(self.under.limits)
 
 
 class Desk(Protocol):

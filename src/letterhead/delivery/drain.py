@@ -14,12 +14,13 @@ from letterhead import failpoints
 from letterhead.delivery.attempt import Marks
 from letterhead.delivery.burst import Burst, Turn
 from letterhead.delivery.lease import Lease, Renewing
+from letterhead.delivery.opening import Opening
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import Seats
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.supply import Batch, Supply
 from letterhead.mail import faults
-from letterhead.mail.letter import Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.letter import Begun, Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.outcome import Stuck
 from letterhead.mail.sender import Platform
@@ -44,6 +45,8 @@ class Outbox(Marks, Renewing, Protocol):
         under: Allowance | None = None,
     ) -> Sequence[Claim]: ...
 
+    async def begin(self, opening: Opening) -> Begun | None: ...
+
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]: ...
 
 
@@ -67,6 +70,9 @@ class Ways(Protocol):
 
 class Seating(Protocol):
     """Says how many sessions a connection may have here."""
+
+    @property
+    def shared(self) -> bool: ...  # with other workers: seats are asked for before mail
 
     def of(self, under: Allowance) -> AbstractAsyncContextManager[Seats]: ...
 
@@ -105,13 +111,20 @@ class Drain:
         now = self.clock()
         return self.stopping.is_set() or self.resting.get(lane, now) > now
 
-    async def go_on(self, lane: LaneKey, route: Route, lease: Lease, batch: Batch) -> bool:
-        """Send what was claimed as it was accepted; says whether it left something to be done."""
+    def opening(self, lane: LaneKey) -> Opening:
+        """What a burst that begins now offers a lane."""
+        return Opening(lane, Lease(self.clock), self.limits, self.clock())
+
+    async def go_on(self, opening: Opening, begun: Begun) -> bool:
+        """Send what was claimed with its route; says whether it left something to be done."""
         failpoints.reach("claimed")
-        under = route.allowance(self.limits)
+        if not begun.claims:
+            return False
+        lane, lease, ends = opening.lane, opening.kept_by, opening.now + BURST
+        under = opening.allowance(begun.route)
         async with self.seats.of(under) as seats, lease.kept(self.outbox):
-            ends = self.clock() + BURST
-            return await self._burst(Turn(lane, route, under, seats, lease, ends), batch)
+            turn = Turn(lane, begun.route, under, seats, lease, ends)
+            return await self._burst(turn, Batch(begun.claims, begun.is_all))
 
     async def _turn(self, lane: LaneKey, ends: datetime) -> bool:
         """Work by the route as it is; False if nothing is left, or it does not carry."""
@@ -119,6 +132,10 @@ class Drain:
         if self.resting.get(lane, now) > now:
             return False
         self.resting.pop(lane, None)
+        if not self.seats.shared and lane[1] is not Lane.TEST:
+            opening = self.opening(lane)
+            if begun := await self.outbox.begin(opening):
+                return await self.go_on(opening, begun)
         route = await self.connections.route(lane, now)
         if route is None:
             return False

@@ -38,21 +38,29 @@ class Lease:
 
     @asynccontextmanager
     async def kept(self, rows: Renewing) -> AsyncIterator[None]:
-        """Renew the lease for as long as the body takes."""
-        async with asyncio.TaskGroup() as tasks:
-            renewing = tasks.create_task(self._renew(rows))
-            try:
-                yield
-            finally:
-                renewing.cancel()
+        """Renew the lease for as long as the body takes; most take less than a term."""
+        renewing: set[asyncio.Task[None]] = set()
+        later = asyncio.get_running_loop().call_later(
+            _RENEW, lambda: renewing.add(asyncio.create_task(self._renew(rows)))
+        )
+        try:
+            yield
+        finally:
+            later.cancel()
+            for each in renewing:
+                each.cancel()
+            await asyncio.gather(*renewing, return_exceptions=True)
 
     async def _renew(self, rows: Renewing) -> None:
+        """One that cannot be renewed ends by itself, and what was claimed comes round again."""
         while True:
-            await asyncio.sleep(_RENEW)
             until = self._clock() + TERM
             try:
                 renewed = await rows.renew(self.token, until)
             except Unavailable as error:
                 log.warning("lease not renewed", reason=str(error))
+            except Exception:
+                log.exception("lease not renewed")
             else:
                 self.until = until if renewed else self.until
+            await asyncio.sleep(_RENEW)

@@ -29,10 +29,6 @@ class Seats:
         finally:
             self._leave()
 
-    def batch(self, limits: Limits) -> int:
-        """How many mails to claim: enough for each seat to be worth its while."""
-        return max(_BATCH, min(_ROUNDS * limits.connections * limits.window, BATCH_LIMIT))
-
     @property
     def crowded(self) -> bool:
         """Whether who has a seat is to leave it between mails: somebody waits, or it is over."""
@@ -67,8 +63,15 @@ class Seats:
                 turn.set_result(None)
 
 
+def batch_under(limits: Limits) -> int:
+    """How many mails to claim: enough for each seat to be worth its while."""
+    return max(_BATCH, min(_ROUNDS * limits.connections * limits.window, BATCH_LIMIT))
+
+
 class OwnSeats:
     """Every seat of every connection: nobody else works."""
+
+    shared = False
 
     def __init__(self) -> None:
         self._seats: dict[int, Seats] = {}

@@ -79,6 +79,8 @@ class SharedSeats:
     with their sessions closed: when others wait for some, or after a while without mail.
     """
 
+    shared = True
+
     def __init__(
         self,
         rows: Rows,

@@ -1,9 +1,10 @@
 """A message on its way: as it is kept when accepted, and as it is claimed to be sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from letterhead.mail.address import Mailbox
 from letterhead.mail.limits import Allowance, Limits
@@ -141,3 +142,11 @@ class Route:
 
 
 PLATFORM = 0  # the connection of the platform's own route, which portals share
+
+
+class Begun(NamedTuple):
+    """What a burst begins with: the way, and claims, perhaps all that is due."""
+
+    route: Route
+    claims: Sequence[Claim]
+    is_all: bool

@@ -1,4 +1,4 @@
-"""Bodies that were accepted a moment ago: who sends them in this process need not read them."""
+"""Bodies that were accepted or claimed a moment ago: who sends them here need not read them."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -28,10 +28,18 @@ class Fresh:
 
     def keep(self, letter: Letter) -> None:
         """Keep the body of one that is due at once, if there is room."""
+        if letter.due <= letter.created_at:
+            self.put(letter.id, letter.content)
+
+    def put(self, message_id: str, content: bytes) -> None:
+        """Keep a body that somebody is about to send, if there is room."""
         now = time.monotonic()
-        if letter.due <= letter.created_at and self._makes_room(len(letter.content), now):
-            self._room -= len(letter.content)
-            self._bodies[letter.id] = (now, letter.content)
+        if message_id not in self._bodies and self._makes_room(len(content), now):
+            self._room -= len(content)
+            self._bodies[message_id] = (now, content)
+
+    def __contains__(self, message_id: str) -> bool:
+        return message_id in self._bodies
 
     def take(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """Those of the bodies that are here; they are not any more."""

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from letterhead.mail.letter import Claim, Lane, LaneKey, Letter, Route
+from letterhead.mail.letter import Begun, Lane, LaneKey, Letter, Route
 from letterhead.mail.limits import Allowance
 from letterhead.store import claims, connections
 from letterhead.store.database import Database
@@ -16,14 +16,13 @@ from letterhead.store.together import Work
 
 log = structlog.get_logger(__name__)
 
-_FEW = 25  # claims at most: whoever handed the mail in waits for them; the lane goes on by itself
+_FEW = 25  # claims at most: whoever handed the mail in waits for them; the burst claims the rest
 
 T = TypeVar("T")
-Begun = tuple[Route, Sequence[Claim]]
 
 
 class Opening(Protocol):
-    """A lane that is kept for mail on its way to the disk, until it begins or is let go."""
+    """What a worker offers a lane: to send some of its mail now, under a lease."""
 
     @property
     def lane(self) -> LaneKey: ...
@@ -36,7 +35,13 @@ class Opening(Protocol):
 
     def allowance(self, route: Route) -> Allowance: ...
 
-    def begin(self, begun: Begun, *, is_all: bool) -> None: ...
+    def batch(self, route: Route) -> int: ...
+
+
+class Kept(Opening, Protocol):
+    """A lane that is kept for mail on its way to the disk, until it begins or is let go."""
+
+    def begin(self, begun: Begun) -> None: ...
 
     def let_go(self) -> None: ...
 
@@ -44,8 +49,8 @@ class Opening(Protocol):
 class Hands(Protocol):
     """Who sends: in this process, or in others."""
 
-    async def open(self, lane: LaneKey) -> Opening | None:
-        """Keep a lane, if there are hands for it here, and nobody is at work on it."""
+    async def open(self, lane: LaneKey) -> Kept | None:
+        """Keep a lane; None if somebody works on it, or nobody can at the moment."""
 
     def wake(self, lane: LaneKey) -> None:
         """Say that there may be something to do on a lane."""
@@ -67,7 +72,7 @@ class Handing:
     def __init__(self, hands: Hands, letters: Iterable[Letter]) -> None:
         self._hands = hands
         self._lanes = {(each.portal_id, each.lane) for each in letters}
-        self._begun: Sequence[tuple[Opening, Begun | None]] = ()
+        self._begun: Sequence[tuple[Kept, Begun | None]] = ()
 
     async def keep(self, database: Database, keep: Work[T]) -> T:
         """Do `keep` and claim, on disk when it returns; where that fails nothing is begun."""
@@ -88,40 +93,46 @@ class Handing:
     def begin(self) -> None:
         """Begin what was claimed, and wake all other lanes."""
         for opening, begun in self._begun:
-            if begun:
+            if begun and begun.claims:
                 self._lanes.discard(opening.lane)
-                opening.begin(begun, is_all=len(begun[1]) < _FEW)
+                opening.begin(begun)
             else:
                 opening.let_go()
         for lane in self._lanes:
             self._hands.wake(lane)
 
-    async def _open(self) -> Sequence[Opening]:
+    async def _open(self) -> Sequence[Kept]:
         found = [await self._hands.open(each) for each in self._lanes if each[1] is not Lane.TEST]
         return [each for each in found if each]
 
 
+def begin(writing: Connection, opening: Opening, most: int | None = None) -> Begun | None:
+    """
+    Claim what may be sent at once, of a lane whose connection is well; `most` of it at most.
+
+    None if the portal is gone, or the connection in trouble.
+    """
+    route = connections.route(writing, opening.lane, opening.now)
+    if route is None or route.trouble:
+        return None
+    batch = opening.batch(route)
+    wanted = claims.Wanted(
+        lane=opening.lane,
+        lease=opening.lease,
+        limit=min(most or batch, batch),
+        under=opening.allowance(route),
+        now=opening.now,
+    )
+    taken = claims.take(writing, wanted)
+    return Begun(route, taken, is_all=len(taken) < wanted.limit)
+
+
 def _claimed(writing: Connection, opening: Opening) -> Begun | None:
-    """What may be sent at once; a fault of ours here must not keep mail from being accepted."""
+    """A few claims; a fault of ours here must not keep mail from being accepted."""
     try:
-        return _claim(writing, opening)
+        return begin(writing, opening, _FEW)
     except SQLAlchemyError:
         raise
     except Exception:
         log.exception("mail was not handed over", portal=opening.lane[0])
         return None
-
-
-def _claim(writing: Connection, opening: Opening) -> Begun | None:
-    route = connections.route(writing, opening.lane, opening.now)
-    if route is None or route.trouble:
-        return None
-    wanted = claims.Wanted(
-        lane=opening.lane,
-        lease=opening.lease,
-        limit=_FEW,
-        under=opening.allowance(route),
-        now=opening.now,
-    )
-    taken = claims.take(writing, wanted)
-    return (route, taken) if taken else None

@@ -22,18 +22,20 @@ from letterhead import failpoints
 from letterhead.mail import faults
 from letterhead.mail.event import EventKind
 from letterhead.mail.faults import shows_at_sign_in
-from letterhead.mail.letter import PLATFORM, Claim, Lane, LaneKey
+from letterhead.mail.letter import PLATFORM, Begun, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
 from letterhead.mail.outcome import (
     Status,
 )
 from letterhead.mail.portal import Ids
-from letterhead.store import bodies, claims, due, settling, tally, webhooks
+from letterhead.store import bodies, claims, due, handing, settling, tally, webhooks
 from letterhead.store.claims import QUEUED, SENDING, Wanted, some
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
+from letterhead.store.handing import Opening
 from letterhead.store.tables import connection, event, message, portal, recipient
 
+_FEW = 32 * 1024  # octets of bodies that are read by the transaction that claims
 _AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
 
 # What `_note` needs of a row.
@@ -64,6 +66,22 @@ class Outbox:
         wanted = Wanted(lane=lane, lease=lease, limit=limit, under=under, now=now)
         return await self._database.settling(partial(claims.take, wanted=wanted))
 
+    async def begin(self, opening: Opening) -> Begun | None:
+        """
+        Claim on a lane whose connection is well, with its route; see `handing.begin`.
+
+        Where they are few, their bodies are read in the same go.
+        """
+
+        def work(writing: Connection) -> tuple[Begun | None, Mapping[str, bytes]]:
+            begun = handing.begin(writing, opening)
+            return begun, self._few(writing, begun.claims if begun else ())
+
+        begun, contents = await self._database.settling(work)
+        for message_id, content in contents.items():
+            self._fresh.put(message_id, content)
+        return begun
+
     async def contents(self, message_ids: Iterable[str]) -> Mapping[str, bytes]:
         """The bytes of messages, by message id; what is missing is left out."""
         wanted = list(message_ids)
@@ -75,6 +93,13 @@ class Outbox:
             **found,
             **await self._database.reading(partial(bodies.read, message_ids=rest)),
         }
+
+    def _few(self, reading: Connection, taken: Sequence[Claim]) -> Mapping[str, bytes]:
+        """The bodies of a few claims that are not in memory; none if they are many, or large."""
+        if sum(each.size for each in taken) > _FEW:
+            return {}
+        ids = {each.message_id for each in taken if each.message_id not in self._fresh}
+        return bodies.read(reading, list(ids)) if ids else {}
 
     async def settle(self, outcomes: Sequence[settling.Settled]) -> None:
         """Write outcomes down; one whose lease has gone to another worker changes no row."""
