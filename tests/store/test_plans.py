@@ -3,8 +3,8 @@
 import itertools
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -52,15 +52,30 @@ def caught(database: Database) -> Iterator[list[Asked]]:
     def note(_c: Any, _u: Any, statement: str, values: Any, _x: Any, many: bool) -> None:  # noqa: FBT001
         asked.append((statement, values[0] if many else values))
 
-    engines: Sequence[Engine] = [
-        *database._thread_engines.values(),
-        *(each.sync_engine for each in database._engines.values()),
-    ]
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    yield asked
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
+    def trace(raw: Any, *_: object) -> None:
+        raw.set_trace_callback(lambda statement: asked.append((statement, ())))
+
+    def forget(raw: Any, *_: object) -> None:
+        raw.set_trace_callback(None)
+
+    threads = [*database._thread_engines.values()]
+    engines = [each.sync_engine for each in database._engines.values()]
+    with ExitStack() as ends:
+        # In threads SQLite is asked without SQLAlchemy, so it tells itself.
+        for engine in threads if not database.shared else []:
+            ends.enter_context(heard(engine, "checkout", trace))
+            ends.enter_context(heard(engine, "checkin", forget))
+        for engine in [*threads, *engines] if database.shared else engines:
+            ends.enter_context(heard(engine, "before_cursor_execute", note))
+        yield asked
+
+
+@contextmanager
+def heard(engine: Engine, name: str, tell: Callable[..., None]) -> Iterator[None]:
+    """Events of an engine, for as long as the body takes."""
+    event.listen(engine, name, tell)
+    yield
+    event.remove(engine, name, tell)
 
 
 async def test_no_query_of_a_message_looks_at_every_row(

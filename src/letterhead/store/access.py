@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from letterhead.errors import Moved, Moving
 from letterhead.mail.portal import Portal, Principal, Scope
 from letterhead.mail.settings import DefaultSettings
+from letterhead.store.prepared import Prepared
 from letterhead.store.settings import settings_from
 from letterhead.store.tables import key, portal, settings
 
@@ -20,14 +21,14 @@ EVER = select(portal, settings.c.type, settings.c.fields).outerjoin(
 )
 
 # Made once: making a statement takes longer than running it.
-_BY_SLUG = EVER.where(portal.c.slug == bindparam("_slug"))
-_BY_ID = EVER.where(portal.c.id == bindparam("_id"))
-_KEY = select(key).where(key.c.digest == bindparam("_digest"), key.c.revoked_at.is_(None))
+_BY_SLUG = Prepared(EVER.where(portal.c.slug == bindparam("_slug")))
+_BY_ID = Prepared(EVER.where(portal.c.id == bindparam("_id")))
+_KEY = Prepared(select(key).where(key.c.digest == bindparam("_digest"), key.c.revoked_at.is_(None)))
 
 
 def principal(reading: Connection, shown: str) -> Principal | None:
     """Whose key it is; None for one that never was or is revoked."""
-    row = reading.execute(_KEY, {"_digest": digest(shown)}).first()
+    row = _KEY.first(reading, {"_digest": digest(shown)})
     if row is None:
         return None
     scopes = frozenset(map(Scope, row.scopes))
@@ -40,13 +41,13 @@ def by_slug(reading: Connection, slug: str, sees: Callable[[int], bool]) -> Port
 
     Moving or Moved, if it is on its way to another cell, or there.
     """
-    row = reading.execute(_BY_SLUG, {"_slug": slug}).first()
+    row = _BY_SLUG.first(reading, {"_slug": slug})
     return _here(row) if row and sees(row.id) else None
 
 
 def by_id(reading: Connection, portal_id: int) -> Portal | None:
     """The portal; Moving or Moved, if it is on its way to another cell, or there."""
-    return _here(reading.execute(_BY_ID, {"_id": portal_id}).first())
+    return _here(_BY_ID.first(reading, {"_id": portal_id}))
 
 
 def acting(reading: Connection, asking: Principal, slug: str | None) -> Portal | None:

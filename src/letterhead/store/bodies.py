@@ -1,6 +1,6 @@
 """The bytes of messages: in their rows, or in a segment where a row says so."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from letterhead.mail.letter import Lane, Letter
 from letterhead.store import segments
-from letterhead.store.many import Many
+from letterhead.store.lookups import Among
+from letterhead.store.prepared import Many
 from letterhead.store.segments import Missing, Place
 from letterhead.store.tables import body
 
@@ -21,7 +22,7 @@ LARGE = 32 * 1024  # octets; a smaller one costs less in its row than by a flush
 _AT_ONCE = 4  # that are brought home in one transaction: they are large
 
 _INSERT = Many(insert(body))
-_READ = select(body).where(body.c.message_id.in_(bindparam("_ids", expanding=True)))
+_READ = Among(select(body), body.c.message_id)
 _LEFT = select(func.coalesce(func.sum(body.c.octets), 0)).where(
     body.c.segment == bindparam("_segment")
 )
@@ -58,9 +59,9 @@ def add(writing: Connection, fresh: Sequence[Letter], places: Mapping[str, Place
     _INSERT.run(writing, [_row(each, places.get(each.id)) for each in fresh])
 
 
-def read(reading: Connection, message_ids: Sequence[str]) -> Mapping[str, bytes]:
+def read(reading: Connection, message_ids: Collection[str]) -> Mapping[str, bytes]:
     """The bodies of messages that are still kept; a missing one is left out, and logged."""
-    return _found(reading, reading.execute(_READ, {"_ids": message_ids}))
+    return _found(reading, _READ.rows(reading, message_ids))
 
 
 def whole(reading: Connection, rows: Sequence[Row[Any]]) -> Sequence[tuple[Any, ...]]:

@@ -25,6 +25,8 @@ from letterhead.mail.limits import Allowance
 from letterhead.mail.message import OnUncertain
 from letterhead.mail.outcome import Status
 from letterhead.store import allowances, due
+from letterhead.store.lookups import Among
+from letterhead.store.prepared import Prepared
 from letterhead.store.tables import message, recipient, suppression
 
 AT_ONCE = 500  # rows that are taken in one transaction
@@ -52,11 +54,11 @@ def take(writing: Connection, wanted: Wanted) -> Sequence[Claim]:
     """Take what is due, oldest first; no more than the connection allows over all workers."""
 
     def some_of(count: int) -> Sequence[str]:
-        return list(writing.scalars(_TAKE, _taking(wanted, count)))
+        return [row.id for row in _TAKE.rows(writing, _taking(wanted, count))]
 
     limit, now = wanted.limit, wanted.now
     taken = allowances.spend(writing, wanted.under, some_of, limit=limit, now=now)
-    rows = writing.execute(_CLAIMS, {"_ids": taken}) if taken else ()
+    rows = sorted(_CLAIMS.rows(writing, taken), key=lambda row: (row.due, row.id))
     return [_claim(row, wanted) for row in rows]
 
 
@@ -86,7 +88,7 @@ def _waits_on(portal_id: Any, lane: Any, now: Any) -> ColumnElement[bool]:  # no
 
 
 # What is asked for each batch is made once: making a statement takes longer than running it.
-_TAKE = (
+_TAKE = Prepared(
     update(recipient)
     .where(
         recipient.c.id.in_(
@@ -105,14 +107,14 @@ _TAKE = (
     )
     .returning(recipient.c.id)
 )
-_CLAIMS = (
+_CLAIMS = Among(
     select(recipient.c.id, recipient.c.message_id, recipient.c.email, recipient.c.attempts)
+    .add_columns(recipient.c.due)
     .add_columns(message.c.from_name, message.c.reply_to, message.c.header_id)
     .add_columns(message.c.on_uncertain, message.c.size, suppression.c.at.label("suppressed"))
     .join_from(recipient, message, recipient.c.message_id == message.c.id)
-    .outerjoin(suppression, _SUPPRESSED)
-    .where(recipient.c.id.in_(bindparam("_ids", expanding=True)))
-    .order_by(recipient.c.due, recipient.c.id)
+    .outerjoin(suppression, _SUPPRESSED),
+    recipient.c.id,
 )
 
 

@@ -28,13 +28,16 @@ from letterhead.store import news
 from letterhead.store.claims import QUEUED
 from letterhead.store.database import Database
 from letterhead.store.dialect import insert_new
+from letterhead.store.prepared import Prepared
 from letterhead.store.routes import route_of, way
 from letterhead.store.settling import reply_row
 from letterhead.store.tables import connection, microseconds, portal, recipient, settings, test
 
-_TROUBLE = select(
-    *(connection.c[each] for each in ("paused", "since", "due", "failures", "fault"))
-).where(connection.c.id == bindparam("_id"), connection.c.version == bindparam("_version"))
+_TROUBLE = Prepared(
+    select(*(connection.c[each] for each in ("paused", "since", "due", "failures", "fault"))).where(
+        connection.c.id == bindparam("_id"), connection.c.version == bindparam("_version")
+    )
+)
 
 
 class Connections:
@@ -147,8 +150,8 @@ class ConnectionRows:
 
 def trouble(reading: Connection, connection_id: int, version: int) -> Trouble | None:
     """How a connection stands; what was noted of other settings does not count."""
-    row = reading.execute(_TROUBLE, {"_id": connection_id, "_version": version}).first()
-    return Trouble(**row._mapping) if row else None  # noqa: SLF001 - SQLAlchemy's public API
+    row = _TROUBLE.first(reading, {"_id": connection_id, "_version": version})
+    return Trouble(**row._asdict()) if row else None
 
 
 def route(reading: Connection, lane: LaneKey, now: datetime) -> Route | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,8 +15,8 @@ from letterhead.mail.event import EventKind
 from letterhead.mail.letter import Addressee, KeyReused, Lane, Letter, Receipt
 from letterhead.mail.outcome import Status
 from letterhead.store import bodies, suppressions, tally, webhooks
-from letterhead.store.many import Many
-from letterhead.store.pairs import Pairs
+from letterhead.store.lookups import Among, Pairs
+from letterhead.store.prepared import Many
 from letterhead.store.segments import Place
 from letterhead.store.tables import event, message, portal, recipient
 from letterhead.store.webhooks import Happened
@@ -33,9 +33,7 @@ _KNOWN = Pairs(
     message.c.portal_id,
     message.c.idempotency_key,
 )
-_AWAY = select(portal.c.id).where(
-    portal.c.id.in_(bindparam("ids", expanding=True)), portal.c.moving_at.is_not(None)
-)
+_AWAY = Among(select(portal.c.id).where(portal.c.moving_at.is_not(None)), portal.c.id)
 
 
 class LetterRows:
@@ -163,8 +161,7 @@ def _demand_here(connection: Connection, fresh: Sequence[Letter]) -> None:
     Looked at behind the insert, whose foreign key holds the portal's row until the end: either this
     sees the move, or the move waits for this.
     """
-    ids = list({each.portal_id for each in fresh})
-    if connection.execute(_AWAY, {"ids": ids}).first():
+    if any(_AWAY.rows(connection, {each.portal_id for each in fresh})):
         raise Moving
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from letterhead.mail.letter import PLATFORM, Lane, Route
 from letterhead.mail.settings import DefaultSettings, OwnSettings, Settings
+from letterhead.store.prepared import Prepared
 from letterhead.store.settings import settings_from
 from letterhead.store.tables import identity, portal, settings
 
@@ -30,12 +31,13 @@ def _way(kind: Lane) -> Select[Any]:
     )
 
 
-_WAYS = {kind: _way(kind) for kind in Lane}
+_WAYS = {kind: Prepared(_way(kind)) for kind in Lane}
 
 
 def way(reading: Connection, portal_id: int, kind: Lane) -> Row[Any] | None:
     """The settings that a lane uses: the live ones, those under test, or the platform's."""
-    return reading.execute(_WAYS[kind], {"_portal_id": portal_id}).first()
+    found: Row[Any] | None = _WAYS[kind].first(reading, {"_portal_id": portal_id})
+    return found
 
 
 def route_of(row: Row[Any], portal_id: int, kind: Lane, *, falls_back: bool = False) -> Route:

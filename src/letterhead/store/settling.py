@@ -23,7 +23,7 @@ from letterhead.mail.outcome import (
 )
 from letterhead.mail.reply import Answer, Reply
 from letterhead.store import suppressions, tally, webhooks
-from letterhead.store.many import Many
+from letterhead.store.prepared import Many
 from letterhead.store.tables import body, event, recipient
 from letterhead.store.webhooks import Happened
 

@@ -14,7 +14,7 @@ from letterhead.mail.message import MessageClass
 from letterhead.mail.outcome import Failed, Outcome, Sent
 from letterhead.mail.reply import Reply
 from letterhead.store.dialect import insert_new
-from letterhead.store.pairs import Pairs
+from letterhead.store.lookups import Pairs
 from letterhead.store.tables import suppression
 
 _Key = tuple[int, str]  # a portal and an address in small letters

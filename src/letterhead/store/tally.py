@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from letterhead.store.dialect import insert_new
-from letterhead.store.many import Many
+from letterhead.store.prepared import Many
 from letterhead.store.tables import tally, tally_day
 
 ACCEPTED, SENT, FAILED = "accepted", "sent", "failed"
