@@ -115,12 +115,12 @@ class Drain:
         """What a burst that begins now offers a lane."""
         return Opening(lane, Lease(self.clock), self.limits, self.clock())
 
-    async def go_on(self, opening: Opening, begun: Begun) -> bool:
+    async def go_on(self, opening: Opening, begun: Begun, ends: datetime | None = None) -> bool:
         """Send what was claimed with its route; says whether it left something to be done."""
         failpoints.reach("claimed")
         if not begun.claims:
             return False
-        lane, lease, ends = opening.lane, opening.kept_by, opening.now + BURST
+        lane, lease, ends = opening.lane, opening.kept_by, ends or opening.now + BURST
         under = opening.allowance(begun.route)
         async with self.seats.of(under) as seats, lease.kept(self.outbox):
             turn = Turn(lane, begun.route, under, seats, lease, ends)
@@ -135,7 +135,7 @@ class Drain:
         if not self.seats.shared and lane[1] is not Lane.TEST:
             opening = self.opening(lane)
             if begun := await self.outbox.begin(opening):
-                return await self.go_on(opening, begun)
+                return await self.go_on(opening, begun, ends)
         route = await self.connections.route(lane, now)
         if route is None:
             return False
