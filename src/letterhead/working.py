@@ -22,6 +22,7 @@ from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats
 from letterhead.delivery.settling import Settler
 from letterhead.delivery.shared_seats import SharedSeats
+from letterhead.delivery.standing import Standing
 from letterhead.delivery.sweep import Sweep
 from letterhead.mail.notice import Press
 from letterhead.store.connections import Connections
@@ -75,6 +76,7 @@ def crew(config: Config, database: Database, team: Team) -> Crew:
         outbox=outbox,
         connections=connections,
         ways=ways,
+        standing=Standing(connections, ways, clock),
         seats=seats,
         settler=team.settler,
         rehearsal=Rehearsal(ways, connections, team.settler, platform=platform, clock=clock),

@@ -13,6 +13,7 @@ from letterhead.delivery.opening import Opening
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats, Seats
 from letterhead.delivery.settling import Settled, Settler
+from letterhead.delivery.standing import Standing
 from letterhead.mail.letter import Begun, Claim, Lane, LaneKey, Route, Trouble
 from letterhead.mail.limits import Allowance, Limits
 from letterhead.mail.outcome import Returned, Sent, Stuck, Uncertain
@@ -160,6 +161,7 @@ async def drained(world: World, seats: Seating | None = None) -> bool:
         outbox=world,
         connections=world,
         ways=world,
+        standing=Standing(world, world, lambda: world.now),
         settler=settler,
         seats=seats or OwnSeats(),
         rehearsal=rehearsal,

@@ -9,6 +9,7 @@ from letterhead.delivery.drain import Drain
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import OwnSeats
 from letterhead.delivery.settling import Settler
+from letterhead.delivery.standing import Standing
 from letterhead.mail.letter import Lane, Letter, Route, Trouble
 from letterhead.mail.limits import Limits
 from letterhead.mail.message import MessageClass
@@ -86,6 +87,7 @@ class Office:
             outbox=Outbox(self.database),
             connections=connections,
             ways=ways,
+            standing=Standing(connections, ways, lambda: self.now),
             settler=settler,
             seats=OwnSeats(),
             rehearsal=Rehearsal(ways, connections, settler, platform=DESK, clock=lambda: self.now),

@@ -12,6 +12,7 @@ from letterhead.delivery.attempt import Mail, Marks, Seat, envelope
 from letterhead.delivery.lease import Lease
 from letterhead.delivery.seats import Seats, batch_under
 from letterhead.delivery.settling import Settler
+from letterhead.delivery.standing import Standing
 from letterhead.delivery.supply import Supply
 from letterhead.errors import Unavailable
 from letterhead.mail.letter import Claim, Lane, LaneKey, Route
@@ -63,7 +64,7 @@ class Desk(Protocol):
     def stopping(self) -> asyncio.Event: ...
 
     @property
-    def proven(self) -> set[tuple[int, int]]: ...
+    def standing(self) -> Standing: ...
 
 
 class Burst:
@@ -72,7 +73,6 @@ class Burst:
     def __init__(self, desk: Desk, turn: Turn, way: Transport, supply: Supply) -> None:
         self._desk = desk
         self._route = turn.route
-        self._connection = (turn.route.connection_id, turn.route.version)
         self._seats = turn.seats
         self._lease = turn.lease
         self._way = way
@@ -105,7 +105,7 @@ class Burst:
 
     @property
     def _is_proven(self) -> bool:
-        return self._connection in self._desk.proven
+        return self._desk.standing.is_proven(self._route)
 
     @property
     def _goes_on(self) -> bool:
@@ -128,7 +128,7 @@ class Burst:
         while mails and self._goes_on:
             mails = await self._attempt(seat, mails)
         if not self.stuck:
-            self._desk.proven.add(self._connection)
+            self._desk.standing.carried(self._route)
         if mails:
             await self._give_back(claim for claim, _ in mails)
 

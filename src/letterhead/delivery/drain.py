@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
-import structlog
-
 from letterhead import failpoints
 from letterhead.delivery.attempt import Marks
 from letterhead.delivery.burst import Burst, Turn
@@ -18,15 +16,12 @@ from letterhead.delivery.opening import Opening
 from letterhead.delivery.rehearsal import Rehearsal
 from letterhead.delivery.seats import Seats
 from letterhead.delivery.settling import Settler
+from letterhead.delivery.standing import Standing
 from letterhead.delivery.supply import Batch, Supply
-from letterhead.mail import faults
-from letterhead.mail.letter import Begun, Claim, Lane, LaneKey, Route, Trouble
+from letterhead.mail.letter import Begun, Claim, Lane, LaneKey, Route
 from letterhead.mail.limits import Allowance, Limits
-from letterhead.mail.outcome import Stuck
 from letterhead.mail.sender import Platform
 from letterhead.transports.base import Transport
-
-log = structlog.get_logger(__name__)
 
 BURST = timedelta(seconds=5)  # then others have their turn
 _REST = timedelta(seconds=0.5)  # for which a lane is left alone whose connection waits
@@ -51,13 +46,9 @@ class Outbox(Marks, Renewing, Protocol):
 
 
 class Connections(Protocol):
-    """What draining needs to know and to say of connections."""
+    """What draining needs to know of connections."""
 
     async def route(self, lane: LaneKey, now: datetime) -> Route | None: ...
-
-    async def failed(self, route: Route, stuck: Stuck, now: datetime) -> Trouble: ...
-
-    async def recovered(self, route: Route, now: datetime) -> None: ...
 
 
 class Ways(Protocol):
@@ -84,6 +75,7 @@ class Drain:
     outbox: Outbox
     connections: Connections
     ways: Ways
+    standing: Standing
     seats: Seating
     settler: Settler
     rehearsal: Rehearsal
@@ -91,17 +83,13 @@ class Drain:
     limits: Limits  # of the platform's route
     clock: Callable[[], datetime]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    # Connections (with the version of their settings) that have carried mail and not failed since.
-    proven: set[tuple[int, int]] = field(default_factory=set)
     # Lanes whose connection waits, and until when nobody looks again: mail that comes in wakes
     # them for each message.
     resting: dict[LaneKey, datetime] = field(default_factory=dict)
 
     async def __call__(self, lane: LaneKey) -> bool:
         ends = self.clock() + BURST
-        while not self.stopping.is_set():
-            if not await self._turn(lane, ends):
-                return False
+        while await self._turn(lane, ends):
             if self.clock() >= ends:
                 return True
         return False
@@ -128,14 +116,14 @@ class Drain:
 
     async def _turn(self, lane: LaneKey, ends: datetime) -> bool:
         """Work by the route as it is; False if nothing is left, or it does not carry."""
-        now = self.clock()
-        if self.resting.get(lane, now) > now:
+        if self.rests(lane):
             return False
         self.resting.pop(lane, None)
         if not self.seats.shared and lane[1] is not Lane.TEST:
             opening = self.opening(lane)
             if begun := await self.outbox.begin(opening):
                 return await self.go_on(opening, begun, ends)
+        now = self.clock()
         route = await self.connections.route(lane, now)
         if route is None:
             return False
@@ -152,7 +140,7 @@ class Drain:
         batch = await self._claim(turn)
         if not batch.claims:
             async with turn.seats.one():
-                await self._probe(turn.route)
+                await self.standing.probe(turn.route)
             return False
         async with turn.lease.kept(self.outbox):
             if turn.lane[1] is Lane.TEST:
@@ -182,33 +170,12 @@ class Drain:
         supply = Supply(batch, partial(self._more, turn), self.outbox.contents)
         burst = Burst(self, turn, way, supply)
         await burst.run()
-        carried = await self._conclude(turn.route, burst.stuck)
+        carried = await self.standing.conclude(turn.route, burst.stuck)
         supply.demand()
         return carried and not supply.is_all
-
-    async def _probe(self, route: Route) -> None:
-        """Look whether a paused connection works again, where no mail waits that would tell."""
-        trouble = route.trouble
-        if trouble is None or not trouble.paused or not faults.shows_at_sign_in(trouble.fault):
-            return
-        way = await self.ways.of(route)
-        answer = await way.probe()
-        fault = faults.of(answer, provider=route.provider) if answer else None
-        await self._conclude(route, Stuck(answer, fault) if answer and fault else None)
 
     async def _rehearse(self, turn: Turn, claim: Claim) -> None:
         async with turn.seats.one():
             await self.ways.rest(turn.route.connection_id)  # it has a session of its own
             contents = await self.outbox.contents([claim.message_id])
             await self.rehearsal.hold(claim, contents, turn.route, turn.lease)
-
-    async def _conclude(self, route: Route, stuck: Stuck | None) -> bool:
-        if stuck:
-            self.proven.discard((route.connection_id, route.version))
-            trouble = await self.connections.failed(route, stuck, self.clock())
-            fields = {"fault": trouble.fault, "paused": trouble.paused}
-            log.warning("connection failed", connection=route.connection_id, **fields)
-        elif route.trouble:
-            await self.connections.recovered(route, self.clock())
-            log.info("connection recovered", connection=route.connection_id)
-        return stuck is None

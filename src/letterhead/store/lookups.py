@@ -1,7 +1,7 @@
 """Looking many rows up at once, by one column or by a portal and one more."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, or_
 from sqlalchemy.engine import Connection
@@ -11,10 +11,10 @@ from letterhead.store.prepared import Prepared
 _SIZES = (1, 4, 16, 64)  # keys of one statement: each is made and compiled once
 
 Pair = tuple[int, str]
-Key = TypeVar("Key", bound=str | int | Pair)
+Key = str | int | Pair
 
 
-class _Lookup(Generic[Key]):
+class _Lookup:
     """
     A query for the rows of some keys.
 
@@ -27,7 +27,7 @@ class _Lookup(Generic[Key]):
 
     def rows(self, reading: Connection, keys: Collection[Key]) -> Iterator[Any]:
         """The rows of each key that has one."""
-        ordered: Sequence[Any] = sorted(keys)
+        ordered = sorted(keys)
         for start in range(0, len(ordered), _SIZES[-1]):
             some = ordered[start : start + _SIZES[-1]]
             size = next(each for each in _SIZES if each >= len(some))
@@ -35,14 +35,14 @@ class _Lookup(Generic[Key]):
             yield from self._statements[size].rows(reading, dict(_values(padded)))
 
 
-class Among(_Lookup[Any]):
+class Among(_Lookup):
     """By one column."""
 
     def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
         super().__init__(lambda size: query.where(column.in_(_places("value", size))))
 
 
-class Pairs(_Lookup[Pair]):
+class Pairs(_Lookup):
     """By a portal and one column."""
 
     def __init__(
@@ -63,7 +63,7 @@ def _places(name: str, size: int) -> Sequence[ColumnElement[Any]]:
     return [bindparam(f"{name}_{at}") for at in range(size)]
 
 
-def _values(keys: Iterable[str | int | Pair]) -> Iterator[tuple[str, Any]]:
+def _values(keys: Iterable[Key]) -> Iterator[tuple[str, Any]]:
     for at, key in enumerate(keys):
         portal, value = key if isinstance(key, tuple) else (None, key)
         if portal is not None:

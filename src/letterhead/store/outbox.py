@@ -1,45 +1,24 @@
 """The outbox: what waits, what is being sent under a lease, and what became of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Any
 
-from sqlalchemy import (
-    Row,
-    Select,
-    Update,
-    case,
-    exists,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Select, Update, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from letterhead import failpoints
-from letterhead.mail import faults
-from letterhead.mail.event import EventKind
 from letterhead.mail.faults import shows_at_sign_in
 from letterhead.mail.letter import PLATFORM, Begun, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
-from letterhead.mail.outcome import (
-    Status,
-)
-from letterhead.mail.portal import Ids
-from letterhead.store import bodies, claims, due, handing, settling, tally, webhooks
-from letterhead.store.claims import QUEUED, SENDING, Wanted, some
+from letterhead.store import bodies, claims, due, handing, overdue, settling
+from letterhead.store.claims import SENDING, Wanted
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
 from letterhead.store.handing import Opening
-from letterhead.store.tables import connection, event, message, portal, recipient
+from letterhead.store.tables import connection, portal, recipient
 
 _FEW = 32 * 1024  # octets of bodies that are read by the transaction that claims
-_AHEAD = timedelta(minutes=1)  # clocks of several machines may differ by less
-
-# What `_note` needs of a row.
-_NOTED = tuple(recipient.c[each] for each in ("id", "message_id", "portal_id", "lane"))
 
 
 class Outbox:
@@ -149,44 +128,18 @@ class Outbox:
 
         What had its final dot announced becomes `uncertain`, the rest waits again.
         """
-        over = SENDING if everything else SENDING & (recipient.c.lease_until <= now)
-        unsure = recipient.c.dot_sent
-        query = (
-            update(recipient)
-            .where(recipient.c.id.in_(some(over)))
-            .values(
-                status=case((unsure, Status.UNCERTAIN.value), else_=Status.QUEUED.value),
-                lease=None,
-                lease_until=None,
-            )
-            .returning(*_NOTED, unsure)
-        )
-        if freed := await self._database.settling(partial(_free, query=query, now=now)):
+        work = partial(overdue.free, now=now, everything=everything)
+        if freed := await self._database.settling(work):
             failpoints.reach("freed")
         return freed
 
     async def hasten(self, now: datetime) -> int:
         """Let mail go now that was accepted while the clock was ahead, and not only then."""
-        columns = recipient.c
-        ahead = [QUEUED, columns.id > Ids.floor(now + _AHEAD), columns.due > now]
-        wanted_so = exists().where(
-            message.c.id == columns.message_id, message.c.send_at.is_not(None)
-        )
-        query = update(recipient).where(columns.id.in_(some(*ahead, ~wanted_so))).values(due=now)
-        return await self._database.settling(
-            lambda writing: len(writing.execute(query.returning(columns.id)).all())
-        )
+        return await self._database.settling(partial(overdue.hasten, now=now))
 
     async def expire(self, now: datetime) -> int:
         """Give up what was tried for too long; the clock stands still where mail is held."""
-        held = exists().where(connection.c.paused, connection.c.id.in_([0, recipient.c.portal_id]))
-        query = (
-            update(recipient)
-            .where(recipient.c.id.in_(some(QUEUED, recipient.c.expires <= now, ~held)))
-            .values(status=Status.FAILED.value, fault="expired", settled_at=now)
-            .returning(*_NOTED)
-        )
-        return await self._database.settling(partial(_expire, query=query, now=now))
+        return await self._database.settling(partial(overdue.expire, now=now))
 
 
 def _paused(now: datetime) -> Select[int, str]:
@@ -198,36 +151,3 @@ def _paused(now: datetime) -> Select[int, str]:
 
 def _change(writing: Connection, query: Update) -> bool:
     return writing.execute(query).rowcount > 0
-
-
-def _free(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> int:
-    rows = writing.execute(query).all()
-    left = [row for row in rows if row.dot_sent]
-    _note(writing, left, EventKind.UNCERTAIN, fault="connection-lost", now=now)
-    return len(rows)
-
-
-def _expire(writing: Connection, query: ReturningUpdate[Any], now: datetime) -> int:
-    rows = writing.execute(query).all()
-    _note(writing, rows, EventKind.FAILED, fault="expired", now=now)
-    live = [row for row in rows if row.lane == Lane.LIVE.value]
-    tally.count(writing, [(row.portal_id, now, tally.FAILED) for row in live])
-    return len(rows)
-
-
-def _note(
-    writing: Connection,
-    rows: Sequence[Row[Any]],
-    kind: EventKind,
-    *,
-    fault: str,
-    now: datetime,
-) -> None:
-    if rows:
-        shared = {"kind": kind.value, "at": now, "fault": faults.by_code(fault).code}
-        writing.execute(
-            insert(event),
-            [{"message_id": row.message_id, "recipient_id": row.id, **shared} for row in rows],
-        )
-        told = [row for row in rows if row.lane != Lane.TEST.value]
-        webhooks.note(writing, (webhooks.of_row(row, **shared) for row in told))
