@@ -1,9 +1,12 @@
-"""How a service takes memory from the system."""
+"""How a service takes memory from the system, and looks after it."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from letterhead import memory
 
 _POOLS = """
 import threading
@@ -35,3 +38,26 @@ def test_threads_take_memory_from_one_pool(*, shared: bool, in_one: int) -> None
     )
 
     assert int(asked.stdout) == in_one
+
+
+def test_nobody_looks_for_garbage_among_what_is_loaded() -> None:
+    made: list[object] = []
+
+    with memory.loading():
+        looked = gc.isenabled()
+        made.append([])
+
+    try:
+        assert not looked
+        assert gc.isenabled()
+        assert not any(each is made for each in gc.get_objects())
+    finally:
+        gc.unfreeze()
+
+
+def test_garbage_is_looked_for_again_where_something_cannot_be_loaded() -> None:
+    with pytest.raises(ImportError), memory.loading():
+        raise ImportError
+
+    gc.unfreeze()
+    assert gc.isenabled()

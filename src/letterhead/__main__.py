@@ -1,5 +1,16 @@
-"""`python -m letterhead`."""
+"""`letterhead`, and `python -m letterhead`."""
 
-from letterhead.cli import main
+from importlib import import_module
 
-main()
+from letterhead import memory
+
+
+def main() -> None:
+    """Run one command."""
+    with memory.loading():
+        cli = import_module("letterhead.cli")
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -240,7 +240,7 @@ class Service:
     def _doors(self) -> ASGIApp:
         """Pages for people, and everything else for programs."""
         programs = api.build(self.office, self._counts)
-        pages = web.build(self.office, programs.openapi())
+        pages = web.build(self.office, programs.openapi)
 
         async def both(scope: Scope, receive: Receive, send: Send) -> None:
             is_page = scope["type"] == "http" and scope["path"].split("/")[1] in web.SEGMENTS

@@ -59,7 +59,7 @@ async def seen(client: Client, case: Case, certs: Certificates) -> Seen:
     listening = await server.listen()
     access = Access(
         server.port,
-        _trusting(certs.authority),
+        tls_context(certs.authority),
         case.login,
         PASSWORD if case.login else "",
         timeouts=TWO_SECONDS if SILENCE in case.answers.values() else BRISK,
@@ -76,9 +76,6 @@ def _speaking(chain: Path) -> ssl.SSLContext:
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     made.load_cert_chain(chain)
     return made
-
-
-_trusting = cache(tls_context)  # one takes 30 ms
 
 
 async def expect_found(case: Case, certs: Certificates) -> None:

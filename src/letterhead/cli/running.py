@@ -133,5 +133,6 @@ def _run(part: operating.Part, command: str = "") -> None:
     announce = partial(print, flush=True)
     memory.share_one_pool()
     # Pages and API take other commands longer to load than to run.
-    service = import_module("letterhead.service")
+    with memory.loading():
+        service = import_module("letterhead.service")
     uvloop.run(service.serve(config, announce, partial(examine, config), part))

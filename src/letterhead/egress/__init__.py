@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Container, Sequence
+from functools import cache
 from pathlib import Path
 
 from letterhead.egress.addresses import (
@@ -97,6 +98,7 @@ class Egress:
         return await self._names.addresses(name) if is_host_name(name) else ()
 
 
+@cache
 def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
     """
     Make the one context that all connections share: building it costs 30 ms.

@@ -1,6 +1,6 @@
 """The pages, put together: routes, errors as pages, and headers that keep strangers out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -104,8 +104,8 @@ _STATUS: dict[type[LetterheadError], tuple[int, str]] = {
 }
 
 
-def build(office: Office, document: Mapping[str, Any]) -> ASGIApp:
-    """The application of the pages; `document` is what OpenAPI says of the API."""
+def build(office: Office, document: Callable[[], Mapping[str, Any]]) -> ASGIApp:
+    """The application of the pages; `document` gives what OpenAPI says of the API."""
     static = StaticFiles(directory=str(resources.files("letterhead.web") / "static"))
     app = Starlette(
         routes=[*ROUTES, Mount("/static", static)],

@@ -46,7 +46,7 @@ class Operation:
 
 async def look(request: Request, office: Office) -> Response:
     """The routes, by what they are about."""
-    groups = by_tag(request.app.state.document)
+    groups = by_tag(request.app.state.document())
     return render.page("docs.html", {**outside(request, office), "groups": groups})
 
 
