@@ -78,3 +78,15 @@ async def test_mail_that_is_on_disk_is_not_held_in_memory(
     await asyncio.sleep(0.01)  # the next group is waited for
 
     assert sys.getrefcount(content) == held
+
+
+@pytest.mark.parametrize(("each", "transactions"), [(200, 1), (300, 2)])
+async def test_outcomes_do_not_wait_for_many_letters_of_several_submissions(
+    committer: Committer, counted: Counted, letter: MakeLetter, *, each: int, transactions: int
+) -> None:
+    batches = [[letter() for _ in range(each)] for _ in range(2)]
+
+    kept = await asyncio.gather(*map(committer.add, batches))
+
+    assert [len(part) for part in kept] == [each, each]
+    assert counted.transactions == transactions

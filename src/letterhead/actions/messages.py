@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from letterhead.actions.breath import in_turns
 from letterhead.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from letterhead.mail import message as rules
 from letterhead.mail import mime
@@ -24,7 +25,6 @@ from letterhead.store.messages import Found
 from letterhead.store.store import Desk, Store
 
 LARGE = 256 * 1024  # bytes from which on a message is made or read off the event loop
-_BREATH = 25  # messages of a batch after which others have their turn
 KEY_REUSED = Conflict("This idempotency key was used for another request.")
 _MISSED = {
     each.value for each in (Status.FAILED, Status.BOUNCED, Status.CANCELLED, Status.SUPPRESSED)
@@ -52,11 +52,7 @@ class Intake:
         self, portal: Portal, requests: Iterable[Request], now: datetime
     ) -> list[Receipt | KeyReused]:
         """Keep all of `requests` with one commit."""
-        letters: list[Letter] = []
-        for request in requests:
-            letters.append(await self._letter(portal, request, now))
-            if len(letters) % _BREATH == 0:
-                await asyncio.sleep(0)
+        letters = [await self._letter(portal, each, now) async for each in in_turns(requests)]
         return await self.committer.add(letters) if letters else []
 
     async def send_again(

@@ -11,6 +11,7 @@ import pydantic_core
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 
+from letterhead.actions.breath import in_turns
 from letterhead.actions.messages import KEY_REUSED, demand_class, receipt
 from letterhead.actions.messages import Request as Asked
 from letterhead.api import show
@@ -76,7 +77,7 @@ async def _read_batch(
     request: Request, asking: Principal, now: datetime
 ) -> tuple[Key, list[Message | LetterheadError | None]]:
     body = await octets(request)
-    return _key(request, body), [*_batch(body, asking, now)]
+    return _key(request, body), await _batch(body, asking, now)
 
 
 def _handed_out(items: list[Message | LetterheadError | None], key: Key) -> Iterator[Asked]:
@@ -104,7 +105,9 @@ def _checked(
     return message
 
 
-def _batch(body: bytes, asking: Principal, now: datetime) -> list[Message | LetterheadError]:
+async def _batch(
+    body: bytes, asking: Principal, now: datetime
+) -> list[Message | LetterheadError | None]:
     """Every message of a batch, or what is wrong with it."""
     parsed, problems = parse(body, BatchBody)
     whole = [each for each in problems if not each.field.startswith("messages.")]
@@ -119,7 +122,7 @@ def _batch(body: bytes, asking: Principal, now: datetime) -> list[Message | Lett
     rest = iter(parsed.messages)
     return [
         _try(next(rest), asking, now) if at not in unread else Invalid(unread[at])
-        for at in range(count)
+        async for at in in_turns(range(count))
     ]
 
 

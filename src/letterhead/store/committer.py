@@ -19,7 +19,8 @@ from letterhead.store.handing import Elsewhere, Handing, Hands
 log = structlog.get_logger(__name__)
 
 _WAITING_BYTES = 128 * 1024 * 1024  # of letters that wait for the disk; beyond it, 503
-_GROUP_BYTES = 32 * 1024 * 1024  # of one transaction
+_GROUP_BYTES = 32 * 1024 * 1024  # of one transaction, which outcomes and claims wait for
+_GROUP_LETTERS = 500  # the same; a submission is never parted
 _MOMENT = 0.002  # seconds that a group waits for who was there a moment ago
 
 Kept = Receipt | KeyReused
@@ -94,13 +95,14 @@ class Committer:
         return len(group)
 
     def _next_group(self) -> list[_Submission]:
-        size = count = 0
+        size = count = letters = 0
         for submission in self._waiting:
-            if count and size + submission.size > _GROUP_BYTES:
+            size, letters = size + submission.size, letters + len(submission.letters)
+            if count and (size > _GROUP_BYTES or letters > _GROUP_LETTERS):
                 break
-            size, count = size + submission.size, count + 1
+            count += 1
         group, self._waiting = self._waiting[:count], self._waiting[count:]
-        self._bytes -= size
+        self._bytes -= sum(each.size for each in group)
         if not self._waiting:
             self._arrived.clear()
         return group
