@@ -49,7 +49,7 @@ class Lease:
             later.cancel()
             for each in renewing:
                 each.cancel()
-            await asyncio.gather(*renewing, return_exceptions=True)
+                await asyncio.wait([each])
 
     async def _renew(self, rows: Renewing) -> None:
         """One that cannot be renewed ends by itself, and what was claimed comes round again."""

@@ -40,9 +40,11 @@ class Seats:
         self._seat()
 
     async def _take(self) -> None:
+        if not self._line and self.used < self.count:
+            self.used += 1
+            return
         turn = asyncio.get_running_loop().create_future()
         self._line.append(turn)
-        self._seat()
         try:
             await turn
         except asyncio.CancelledError:

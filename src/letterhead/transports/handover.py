@@ -1,7 +1,6 @@
 """One attempt to hand a message over: how far it has come, and how long it may take."""
 
 import time
-from asyncio import get_running_loop
 from dataclasses import dataclass
 
 from letterhead.errors import Unreachable
@@ -58,7 +57,7 @@ class Handover:
     """
 
     __slots__ = (
-        *("_began", "_ends", "_loop", "_watch"),
+        *("_began", "_ends", "_watch"),
         *("after_dot", "failed_logins", "stage", "timeouts"),
     )
 
@@ -70,13 +69,12 @@ class Handover:
         self.stage = Stage.RESOLVE
         self.after_dot = False
         self._watch = watch
-        self._loop = get_running_loop()
-        self._ends = self._loop.time() + timeouts.whole
+        self._ends = time.monotonic() + timeouts.whole
         self._began = time.perf_counter() if watch else 0.0
 
     def within(self, seconds: float) -> float:
         """The part of `seconds` that the limit of the whole attempt leaves."""
-        left = self._ends - self._loop.time()
+        left = self._ends - time.monotonic()
         return min(left, seconds)
 
     def reach(self, stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from time import monotonic
 
 from letterhead.errors import Unreachable
 from letterhead.mail.reply import Answer
@@ -25,7 +26,7 @@ class Sessions:
 
     def waiting(self, *, within: float = math.inf) -> Session | None:
         """A session that is open and has been idle for no longer than so many seconds."""
-        since = asyncio.get_running_loop().time() - within
+        since = monotonic() - within
         while self._idle and self._idle[-1].idle_since >= since:
             session = self._idle.pop()
             if session.wire.quiet:
@@ -58,19 +59,19 @@ class Sessions:
         if session.messages >= MESSAGES or not session.wire.quiet:
             session.wire.leave()
             return
-        session.idle_since = asyncio.get_running_loop().time()
+        session.idle_since = monotonic()
         self._idle.append(session)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(IDLE, self._tidy)
 
     def may_announce(self, session: Session) -> bool:
         """Whether the envelope behind the next message may leave with its final dot."""
-        bears = self._doubted + DOUBT <= asyncio.get_running_loop().time()
+        bears = self._doubted + DOUBT <= monotonic()
         return bears and session.offers.pipelining and session.messages + 1 < MESSAGES
 
     def doubt(self) -> None:
         """Something went wrong that may come from that."""
-        self._doubted = asyncio.get_running_loop().time()
+        self._doubted = monotonic()
 
     async def close(self) -> None:
         """Take leave of all, and wait until the servers have heard it."""
@@ -84,10 +85,11 @@ class Sessions:
             await session.wire.gone()
 
     def _tidy(self) -> None:
-        loop = asyncio.get_running_loop()
-        old = [each for each in self._idle if each.idle_since + IDLE <= loop.time()]
+        now = monotonic()
+        old = [each for each in self._idle if each.idle_since + IDLE <= now]
         self._idle = [each for each in self._idle if each not in old]
         for session in old:
             session.wire.leave()
-        rest = min((each.idle_since for each in self._idle), default=None)
-        self._timer = loop.call_at(rest + IDLE, self._tidy) if rest is not None else None
+        rest = min((each.idle_since + IDLE - now for each in self._idle), default=None)
+        again = asyncio.get_running_loop().call_later
+        self._timer = again(rest, self._tidy) if rest is not None else None
