@@ -143,7 +143,7 @@ async def test_many_mails_of_one_portal_are_one_step_of_the_sweep(
 
 def effort(connection: Connection) -> int:
     """How much it takes to find the lanes where mail is due."""
-    query = due.lanes(NOW).compile(connection, compile_kwargs={"literal_binds": True})
+    query = due.of_lanes(NOW).compile(connection, compile_kwargs={"literal_binds": True})
     if connection.dialect.name == "postgresql":
         plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, TIMING OFF) {query}").scalars()
         return sum(int(each) for each in re.findall(r"actual rows=(\d+)", "\n".join(plan)))

@@ -11,6 +11,7 @@ from letterhead.mail.limits import Allowance
 from letterhead.store.dialect import insert_new
 from letterhead.store.tables import allowance, portal
 
+Moment = datetime | ColumnElement[datetime]
 Take = Callable[[int], Sequence[str]]
 
 
@@ -42,7 +43,7 @@ def spend(
     return taken
 
 
-def used_up(lane: ColumnElement[str], now: datetime) -> ColumnElement[bool]:
+def used_up(lane: ColumnElement[str], now: Moment) -> ColumnElement[bool]:
     """Whether the connection that a portal's lane has of its own allows nothing at the moment."""
     columns, system = allowance.c, lane == Lane.SYSTEM.value
     whose = columns.id == case((system, PLATFORM), else_=portal.c.id)

@@ -1,12 +1,15 @@
 """Where mail is due: what a worker asks each second, however much waits, of however many."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
     Select,
+    bindparam,
     cast,
     func,
     literal,
@@ -14,10 +17,14 @@ from sqlalchemy import (
     null,
     select,
 )
+from sqlalchemy.engine import Connection
 
-from letterhead.mail.letter import PLATFORM, Lane
+from letterhead.mail.faults import shows_at_sign_in
+from letterhead.mail.letter import PLATFORM, Lane, LaneKey
 from letterhead.store import allowances
-from letterhead.store.tables import portal, recipient
+from letterhead.store.allowances import Moment
+from letterhead.store.prepared import Prepared
+from letterhead.store.tables import connection, portal, recipient
 
 
 def queued(mails: FromClause) -> ColumnElement[bool]:
@@ -25,8 +32,15 @@ def queued(mails: FromClause) -> ColumnElement[bool]:
     return mails.c.status == literal_column("'queued'")
 
 
-def lanes(now: datetime) -> Select[int, str]:
-    """The lanes with due mail whose connection allows some."""
+def lanes(reading: Connection, now: datetime) -> Sequence[LaneKey]:
+    """The lanes with due mail whose connection allows some, and paused ones to be looked at."""
+    found = [(row.portal_id, _LANES[row.lane]) for row in _DUE.rows(reading, {"now": now})]
+    paused = reading.execute(_paused(now))
+    return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
+
+
+def of_lanes(now: Moment) -> Select[Any]:
+    """Where mail is due: portals and their lanes."""
     columns = _HEADS.c
     return (
         select(columns.portal_id, columns.lane)
@@ -34,6 +48,13 @@ def lanes(now: datetime) -> Select[int, str]:
         .where(columns.due <= now, ~allowances.used_up(columns.lane, now))
         .order_by(columns.lane, columns.portal_id)
     )
+
+
+def _paused(now: datetime) -> Select[int, str]:
+    """The paused connections of portals that may be tried again."""
+    columns = connection.c
+    rests = columns.due > now
+    return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
 
 
 def portals(lane: Lane, now: datetime) -> Select[int]:
@@ -79,3 +100,5 @@ def _first_of(mails: FromClause) -> Select[str]:
 
 
 _HEADS = _heads()
+_DUE = Prepared(of_lanes(bindparam("now")))
+_LANES = {each.value: each for each in Lane}

@@ -4,19 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Select, Update, select, update
+from sqlalchemy import Update, update
 from sqlalchemy.engine import Connection
 
 from letterhead import failpoints
-from letterhead.mail.faults import shows_at_sign_in
-from letterhead.mail.letter import PLATFORM, Begun, Claim, Lane, LaneKey
+from letterhead.mail.letter import Begun, Claim, Lane, LaneKey
 from letterhead.mail.limits import Allowance
 from letterhead.store import bodies, claims, due, handing, overdue, settling
 from letterhead.store.claims import SENDING, Wanted
 from letterhead.store.database import Database
 from letterhead.store.fresh import Fresh
 from letterhead.store.handing import Opening
-from letterhead.store.tables import connection, portal, recipient
+from letterhead.store.tables import portal, recipient
 
 _FEW = 32 * 1024  # octets of bodies that are read by the transaction that claims
 
@@ -106,11 +105,7 @@ class Outbox:
 
     async def lanes_due(self, now: datetime) -> Sequence[LaneKey]:
         """The lanes where mail is due, or a paused connection may be looked at by signing in."""
-        async with self._database.read() as reading:
-            rows = (await reading.execute(due.lanes(now))).all()
-            paused = (await reading.execute(_paused(now))).all()
-        found = [(row.portal_id, Lane(row.lane)) for row in rows]
-        return found + [(row.id, Lane.LIVE) for row in paused if shows_at_sign_in(row.fault)]
+        return await self._database.reading(partial(due.lanes, now=now))
 
     async def due_among(self, lanes: Iterable[LaneKey], now: datetime) -> Sequence[LaneKey]:
         """On which of some lanes mail is due."""
@@ -140,13 +135,6 @@ class Outbox:
     async def expire(self, now: datetime) -> int:
         """Give up what was tried for too long; the clock stands still where mail is held."""
         return await self._database.settling(partial(overdue.expire, now=now))
-
-
-def _paused(now: datetime) -> Select[int, str]:
-    """The paused connections of portals that may be tried again."""
-    columns = connection.c
-    rests = columns.due > now
-    return select(columns.id, columns.fault).where(columns.paused, ~rests, columns.id != PLATFORM)
 
 
 def _change(writing: Connection, query: Update) -> bool:
