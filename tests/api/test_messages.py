@@ -241,13 +241,25 @@ def test_lists_are_paged_and_searched(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=x", "status=lost", "cursor=%00", "since=yesterday", "limit=1001"]
+    "query",
+    [
+        *("limit=0", "limit=x", "limit=1001", "status=lost", "cursor=%00"),
+        *("since=yesterday", "since=1", "until=1795000000", "until=2026-11-26T08:30:00"),
+    ],
 )
 def test_wrong_queries_are_named(portal: Portal, query: str) -> None:
     refused = portal.refused("GET", f"/messages?{query}")
 
     assert refused["status"] == 422
     assert refused["errors"][0]["field"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("moment", [4102444801, "4102444800", 1.5, True, "tomorrow", [], ""])
+def test_a_moment_is_written_out(portal: Portal, moment: object) -> None:
+    refused = portal.refused("POST", "/messages", message("Later", send_at=moment))
+
+    assert refused["status"] == 422
+    assert [each["field"] for each in refused["errors"]] == ["send_at"]
 
 
 def test_a_body_is_shown_to_whoever_may_see_bodies(portal: Portal) -> None:

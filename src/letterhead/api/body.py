@@ -1,12 +1,14 @@
 """Bodies of requests: read within limits, and everything that is wrong with them named at once."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import pydantic_core
 from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from letterhead.api.errors import Malformed, WrongContentType
 from letterhead.errors import Invalid, Problem, TooLarge
@@ -20,6 +22,19 @@ _MESSAGES = {
 }
 
 M = TypeVar("M", bound="Body")
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _moment(given: Any) -> Any:  # noqa: ANN401 - whatever came
+    """Pydantic would take a number for seconds since 1970."""
+    if (isinstance(given, str) and not _DATE.match(given)) or isinstance(given, int | float):
+        raise PydanticCustomError("moment", "Write a time as in 2026-11-26T08:30:00Z.")
+    return given
+
+
+# A moment with its offset from UTC (RFC 3339).
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_moment)]
 
 # A text that may be left out; null leaves it out, too.
 Text = Annotated[str, BeforeValidator(lambda given: "" if given is None else given)]

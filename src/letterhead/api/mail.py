@@ -5,9 +5,9 @@ import binascii
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from letterhead.api.body import Body
+from letterhead.api.body import Body, Moment
 from letterhead.errors import Problem
 from letterhead.mail import address
 from letterhead.mail.address import Mailbox
@@ -52,7 +52,7 @@ class MessageBody(Body):
     headers: dict[str, str] = Field(default_factory=dict)
     class_: Literal["business", "system"] = Field("business", alias="class")
     on_uncertain: Literal["resend", "hold"] = "resend"
-    send_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    send_at: Moment | None = None
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from letterhead.actions import messages
 from letterhead.api import show
 from letterhead.api.access import By, OfficeOf, acting, acting_portal, allow
-from letterhead.api.body import Body, read
+from letterhead.api.body import Body, Moment, read
 from letterhead.api.openapi import takes
 from letterhead.errors import Invalid, Problem
 from letterhead.mail.letter import Lane
@@ -40,8 +40,8 @@ class Filter(Body, strict=False):
 
     status: Status | None = None
     q: str = ""
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     limit: Annotated[int, Query(ge=1, le=_PAGE)] = 50
     cursor: Annotated[str, Query(pattern="^[0-9a-f]{32}$")] | None = None
 
