@@ -85,12 +85,13 @@ class Scripted:
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, _Over):
             pass
         finally:
-            self.sessions.discard(writer)
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(1):  # TLS would wait for 30 s where nobody answers
                     await writer.wait_closed()
             writer.transport.abort()
+            await asyncio.sleep(0)  # the socket is closed then
+            self.sessions.discard(writer)  # at last: the loop may end with the last one
 
 
 class _Over(Exception):
